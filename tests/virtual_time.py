@@ -1,8 +1,8 @@
 """An event loop whose clock jumps: a minute of phone call passes in a second, always in the same order.
 
 While a socket has data or a callback is ready, the clock stands. When everything waits for a timer, the
-clock jumps to that timer. Sockets are real (loopback delivers within the ``send`` call), so client, exchange and live
-server must live in this one loop. Work in other threads holds the clock until it is done: executor jobs are
+clock jumps to that timer. Sockets are real (loopback delivers within the ``send`` call), so client, exchange
+and live server must live in this one loop. Work in other threads holds the clock until it is done: executor jobs are
 counted here, other threads announce themselves with :meth:`VirtualTimeLoop.hold`.
 """
 

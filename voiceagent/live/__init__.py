@@ -1,1 +1,57 @@
-"""TODO"""
+"""Live model sessions: what the bridge speaks to, and the engines that provide it.
+
+:class:`LiveSession` is the protocol, :mod:`voiceagent.live.events` what comes out of it, and
+:mod:`voiceagent.live.genai` the default engine. Importing this package imports no model client.
+"""
+
+from voiceagent.live.events import (
+    Audio,
+    GenerationComplete,
+    GoAway,
+    InputTranscript,
+    Interrupted,
+    LiveEvent,
+    OutputTranscript,
+    ResumptionHandle,
+    ToolCall,
+    ToolCalls,
+    ToolCallsCancelled,
+    TurnComplete,
+    Usage,
+)
+from voiceagent.live.session import (
+    INPUT_RATE,
+    OUTPUT_RATE,
+    LiveClosedError,
+    LiveConfig,
+    LiveConnectError,
+    LiveConnector,
+    LiveError,
+    LiveSession,
+    ToolDeclaration,
+)
+
+__all__ = [
+    "INPUT_RATE",
+    "OUTPUT_RATE",
+    "Audio",
+    "GenerationComplete",
+    "GoAway",
+    "InputTranscript",
+    "Interrupted",
+    "LiveClosedError",
+    "LiveConfig",
+    "LiveConnectError",
+    "LiveConnector",
+    "LiveError",
+    "LiveEvent",
+    "LiveSession",
+    "OutputTranscript",
+    "ResumptionHandle",
+    "ToolCall",
+    "ToolCalls",
+    "ToolCallsCancelled",
+    "ToolDeclaration",
+    "TurnComplete",
+    "Usage",
+]

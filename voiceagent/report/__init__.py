@@ -1,1 +1,49 @@
-"""TODO"""
+"""The record of a call: what was said, which tools ran, how long the caller waited, how it ended.
+
+The bridge reports :mod:`~voiceagent.report.moments` as they happen; :class:`CallReport` collects them into
+``report.json``, and :class:`CallRecording` writes ``call.wav``. Both are written while the call runs.
+"""
+
+from voiceagent.report.moments import (
+    AgentText,
+    Answered,
+    BargeIn,
+    CallerText,
+    Ended,
+    EndReason,
+    FirstAudio,
+    Moment,
+    Observer,
+    ToolFinished,
+    ToolStarted,
+    TransferFailed,
+    TransferStarted,
+    TurnEnded,
+    UsageCounted,
+)
+from voiceagent.report.recording import CallRecording
+from voiceagent.report.report import CallReport, Line, ReportWriter, ToolUse, TurnTiming
+
+__all__ = [
+    "AgentText",
+    "Answered",
+    "BargeIn",
+    "CallRecording",
+    "CallReport",
+    "CallerText",
+    "EndReason",
+    "Ended",
+    "FirstAudio",
+    "Line",
+    "Moment",
+    "Observer",
+    "ReportWriter",
+    "ToolFinished",
+    "ToolStarted",
+    "ToolUse",
+    "TransferFailed",
+    "TransferStarted",
+    "TurnEnded",
+    "TurnTiming",
+    "UsageCounted",
+]

@@ -1,0 +1,59 @@
+"""One answer: what was generated, what was heard, and where its transcript is cut."""
+
+from voiceagent.turn import Turn, TurnState
+
+
+def spoken(*pieces: tuple[str, float], start: float = 100.0) -> Turn:
+    """An answer of which each text comes with so many milliseconds of audio."""
+    turn = Turn(1)
+    turn.begins_at(start)
+    for text, ms in pieces:
+        turn.add_text(text)
+        turn.add_audio(ms)
+    return turn
+
+
+def test_heard_follows_the_line_and_never_exceeds_what_was_generated() -> None:
+    turn = spoken(("Hello", 500))
+    assert turn.heard_ms(50) == 0
+    assert turn.heard_ms(350) == 250
+    assert turn.heard_ms(10_000) == 500
+
+
+def test_an_answer_without_audio_was_not_heard() -> None:
+    assert Turn(1).heard_ms(10_000) == 0
+
+
+def test_heard_stands_still_after_an_interruption() -> None:
+    turn = spoken(("Hello there", 1000))
+    turn.interrupt(300)
+    turn.interrupt(900)
+    assert turn.heard_ms(5000) == 200
+    assert turn.heard_out(5000)
+
+
+def test_the_transcript_is_cut_after_the_last_word_heard() -> None:
+    turn = spoken(("Ten o'clock is free.", 1000), (" Shall I book it for you?", 1000))
+    turn.interrupt(100 + 1000 + 560)
+    assert turn.text_heard(9999) == "Ten o'clock is free. Shall I book"
+    assert turn.text == "Ten o'clock is free. Shall I book it for you?"
+
+
+def test_a_transcript_heard_to_its_end_is_whole() -> None:
+    turn = spoken(("Good", 300), ("bye.", 300))
+    assert turn.text_heard(700) == "Goodbye."
+
+
+def test_nothing_heard_is_an_empty_transcript() -> None:
+    turn = spoken(("Hello", 500))
+    turn.interrupt(100)
+    assert turn.text_heard(100) == ""
+
+
+def test_what_arrives_after_the_model_was_interrupted_is_late_until_its_turn_is_over() -> None:
+    turn = spoken(("Hello", 500))
+    turn.drop_late()
+    assert turn.state is TurnState.INTERRUPTED
+    turn.state = TurnState.OVER
+    turn.drop_late()
+    assert turn.state is TurnState.OVER

@@ -1,0 +1,134 @@
+"""The ``voiceagent`` command.
+
+Flags beat the environment, which beats ``.env``. What goes wrong for a reason that the user can mend (a wrong
+flag, a missing variable, a server that is down) is one line on standard error and exit code 2.
+
+Commands import what they need when they run, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="voiceagent",
+    help="Answer phone calls with Gemini Live, and test them on a laptop.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # Plain help: the rich one takes longer to import than everything else together.
+    rich_markup_mode=None,
+)
+
+CallUrl = Annotated[
+    str | None,
+    typer.Option(envvar="VOICEAGENT_CALL_URL", help="Call server, such as ws://127.0.0.1:8765."),
+]
+LiveUrl = Annotated[
+    str | None,
+    typer.Option(envvar="VOICEAGENT_LIVE_URL", help="Live server instead of Gemini, such as the sandbox's."),
+]
+ScenarioFile = Annotated[
+    Path | None, typer.Option("--scenario", exists=True, dir_okay=False, help="Scenario file (YAML).")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+) -> None:
+    if version:
+        from voiceagent import __version__
+
+        print(f"voiceagent {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    name: Annotated[str, typer.Argument(help="Which of the ready agents.")] = "appointment_booking",
+    output: Annotated[Path, typer.Option(help="Folder for the call's report and recording.")] = Path("calls"),
+) -> None:
+    """Let a scripted caller phone a ready agent, and watch the call."""
+    from voiceagent.cli.demo import run_demo
+
+    run_demo(name, output)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port of the telephone exchange; 0 takes a free one.")] = 8765,
+    live_port: Annotated[int, typer.Option(help="Port of the live server; 0 takes a free one.")] = 8766,
+    scenario: ScenarioFile = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of a summary.")] = False,
+) -> None:
+    """Run a telephone exchange and a Gemini Live server on this machine."""
+    from voiceagent.cli.sandbox import run_sandbox
+
+    run_sandbox(port, live_port, scenario, as_json=json)
+
+
+@app.command()
+def serve(
+    agent: Annotated[str, typer.Argument(metavar="MODULE:AGENT", help="Such as my_agent:Reception.")],
+    call_url: CallUrl = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(envvar="WSS_API_KEY", show_envvar=True, help="API key of the call server."),
+    ] = None,
+    connector_uuid: Annotated[
+        str | None, typer.Option(envvar="WSS_CONNECTOR_UUID", help="Connector whose calls are taken.")
+    ] = None,
+    live_url: LiveUrl = None,
+    sample_rate: Annotated[int, typer.Option(help="Of the calls, in Hz: 8000, 16000 or 24000.")] = 24000,
+    reports: Annotated[Path, typer.Option(help="Folder for reports and recordings.")] = Path("calls"),
+    max_calls: Annotated[int | None, typer.Option(min=1, help="Calls at once; more are rejected.")] = None,
+) -> None:
+    """Take calls for an agent until stopped."""
+    from voiceagent.cli.serve import run_serve
+
+    run_serve(
+        agent,
+        call_url=call_url,
+        api_key=api_key,
+        connector_uuid=connector_uuid,
+        live_url=live_url,
+        sample_rate=sample_rate,
+        reports=reports,
+        max_calls=max_calls,
+    )
+
+
+@app.command()
+def call(
+    scenario: Annotated[
+        Path, typer.Option("--scenario", exists=True, dir_okay=False, help="Who calls, and what they say.")
+    ],
+    call_url: CallUrl = None,
+    live_url: LiveUrl = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds after which the caller hangs up.")] = 300.0,
+) -> None:
+    """Phone the agent that is connected to a running sandbox, with a scripted caller."""
+    from voiceagent.cli.call import run_call
+
+    run_call(scenario, call_url, live_url, timeout)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    from dotenv import find_dotenv, load_dotenv
+
+    load_dotenv(find_dotenv(usecwd=True))
+    try:
+        app()
+    except CommandError as error:
+        print(f"voiceagent: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+class CommandError(Exception):
+    """Something the user can mend; the text says what and how."""

@@ -1,0 +1,223 @@
+"""One call, taken by one agent: from the first ring to the written report.
+
+Its rule: the caller is never left in silence or on a dead line. The live session is open before the call is
+answered; when the model cannot be had, a person is tried; and whatever happens, the call ends, the report is
+written, and nothing is left running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from voiceagent.agent import Decision, VoiceAgent
+from voiceagent.bridge import Bridge
+from voiceagent.call.base import Call
+from voiceagent.call.exceptions import WSSCallClosedError, WSSError
+from voiceagent.hooks import Hooks
+from voiceagent.live import LiveConfig, LiveConnectError, LiveConnector, LiveSession, ToolCall
+from voiceagent.report import (
+    Answered,
+    CallRecording,
+    CallReport,
+    Ended,
+    EndReason,
+    Moment,
+    Observer,
+    ReportWriter,
+)
+from voiceagent.tool import CallContext
+from voiceagent.toolbox import Toolbox
+
+logger = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+_OPEN_ATTEMPTS = 2
+"""How often a live session is tried before the caller is handed to a person."""
+
+_HOOK_SECONDS = 10.0
+"""A hook that the caller waits for may take so long."""
+
+_CLOSE_SECONDS = 5.0
+"""Closing the session and the call may take so long."""
+
+
+class Conversation:
+    """An agent's handling of one call.
+
+    Args:
+        agent: This call's own copy of the agent.
+        call: The ringing call.
+        connector: Opens live sessions.
+        reports: Folder in which the call's folder with report and recording is made; None keeps no files.
+        observers: Told of every moment of the call, after the report.
+    """
+
+    def __init__(
+        self,
+        agent: VoiceAgent,
+        call: Call,
+        connector: LiveConnector,
+        *,
+        reports: Path | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._clock: Callable[[], float] = lambda: (loop.time() - began) * 1000
+        self._agent = agent
+        self._call = call
+        self._connector = connector
+        self.context = CallContext(
+            call_id=call.call_id,
+            caller_number=call.caller_number,
+            callee_number=call.callee_number,
+            language=agent.language,
+        )
+        self._folder = None if reports is None else reports / call.call_id
+        report = CallReport(
+            call_id=call.call_id,
+            agent=type(agent).__name__,
+            model=agent.model,
+            caller=call.caller_number,
+            callee=call.callee_number,
+            started_at=datetime.now(UTC),
+        )
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        self._report = ReportWriter(report, self._folder and self._folder / "report.json")
+        self._hooks = Hooks(agent, self.context, report)
+        self._observers: tuple[Observer, ...] = (self._report, self._hooks, *observers)
+
+    async def run(self) -> CallReport:
+        """Take the call; returns when it is over for the agent. The report is complete then."""
+        reason, note = EndReason.FAILED, ""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                hooks = tasks.create_task(self._hooks.run(), name="hooks")
+                reason = await self._take()
+                await self._hooks.settle()
+                hooks.cancel()
+        except asyncio.CancelledError:
+            reason = EndReason.SHUTDOWN
+            raise
+        except Exception as error:
+            note = type(error).__name__
+            logger.exception("call %s failed", self._call.call_id)
+        finally:
+            await self._end_call()
+            self._observe(Ended(self._clock(), reason, note))
+        await self._hook("on_end", self._agent.on_end(self._report.report))
+        return self._report.report
+
+    def _observe(self, moment: Moment) -> None:
+        for observer in self._observers:
+            observer(moment)
+
+    async def _take(self) -> EndReason:
+        decision = await self._hook("on_incoming", self._agent.on_incoming(self.context))
+        if decision is Decision.REJECT:
+            return EndReason.REJECTED
+        if decision is Decision.CONNECT and await self._put_through():
+            return EndReason.CONNECTED
+        await self._hook("on_start", self._agent.on_start(self.context))
+        toolbox = Toolbox(self._agent.tool_functions(), self._call.capabilities)
+        try:
+            session = await self._open_session(toolbox)
+        except LiveConnectError:
+            return await self._without_model()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._close_session, session)
+            try:
+                await self._call.answer()
+            except WSSCallClosedError:
+                return EndReason.CALLER_HUNG_UP
+            self._observe(Answered(self._clock()))
+            reason = await self._talk(session, toolbox, stack)
+        if reason is EndReason.MODEL_UNAVAILABLE:
+            return await self._without_model()
+        return reason
+
+    async def _talk(self, session: LiveSession, toolbox: Toolbox, stack: AsyncExitStack) -> EndReason:
+        recording = None
+        if self._folder is not None:
+            recording = CallRecording(self._folder / "call.wav", self._call.sample_rate)
+            stack.callback(recording.close)
+            self._report.report.audio = recording.path.name
+        bridge = Bridge(self._call, session, observe=self._observe, clock=self._clock, recording=recording)
+        self.context.controls = bridge
+
+        async def run_tool(call: ToolCall) -> dict[str, Any]:
+            return await toolbox.run(call, self.context)
+
+        try:
+            return await bridge.run(run_tool, opening=self._agent.greeting)
+        finally:
+            self.context.controls = None
+
+    async def _open_session(self, toolbox: Toolbox) -> LiveSession:
+        agent = self._agent
+        config = LiveConfig(
+            model=agent.model,
+            instruction=agent.build_instruction(self.context),
+            voice=agent.voice,
+            language=agent.language,
+            tools=toolbox.declarations,
+            temperature=agent.temperature,
+        )
+        for attempt in range(1, _OPEN_ATTEMPTS + 1):
+            try:
+                return await self._connector.open(config)
+            except LiveConnectError as error:
+                logger.error("call %s: attempt %d: %s", self._call.call_id, attempt, error)
+                if attempt == _OPEN_ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _without_model(self) -> EndReason:
+        """There is no model: a person, if the agent says so, or an end."""
+        decision = await self._hook("on_model_unavailable", self._agent.on_model_unavailable(self.context))
+        if decision is Decision.CONNECT and await self._put_through():
+            return EndReason.CONNECTED
+        return EndReason.MODEL_UNAVAILABLE
+
+    async def _put_through(self) -> bool:
+        """Connect caller and callee; false where nobody takes the call, which then still lives."""
+        if not self._call.capabilities.transfer:
+            return False
+        try:
+            await self._call.connect()
+        except WSSError as error:
+            logger.info("call %s: not put through: %s", self._call.call_id, error)
+            return False
+        return True
+
+    async def _end_call(self) -> None:
+        """Leave the call: parties who have been connected go on without the agent."""
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._call.close()
+        except (WSSError, TimeoutError) as error:
+            logger.warning("call %s: closing it: %s", self._call.call_id, error)
+
+    async def _close_session(self, session: LiveSession) -> None:
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await session.close()
+        except (OSError, TimeoutError) as error:
+            logger.warning("call %s: closing the live session: %s", self._call.call_id, error)
+
+    async def _hook(self, name: str, hook: Awaitable[_Result]) -> _Result | None:
+        """Run a hook that the caller waits for; None where it fails or takes too long."""
+        try:
+            async with asyncio.timeout(_HOOK_SECONDS):
+                return await hook
+        except Exception:
+            logger.exception("call %s: %s failed", self._call.call_id, name)
+            return None

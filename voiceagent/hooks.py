@@ -1,0 +1,103 @@
+"""Calls an agent's hooks for what happens in a call, in order, beside the audio.
+
+A hook may take its time: it runs in a task of its own and holds up nobody. One that raises is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from voiceagent.agent import VoiceAgent
+from voiceagent.report import (
+    CallerText,
+    CallReport,
+    Ended,
+    FirstAudio,
+    Line,
+    Moment,
+    ToolFinished,
+    ToolStarted,
+    TurnEnded,
+)
+from voiceagent.tool import CallContext
+
+logger = logging.getLogger(__name__)
+
+_MOST_WAITING = 1000
+"""Hooks that wait for slower ones; beyond it the newest are left out, and logged."""
+
+_SETTLE_SECONDS = 5.0
+
+
+class Hooks:
+    """An observer that calls ``on_transcript`` and ``on_tool``.
+
+    Args:
+        agent: Whose hooks.
+        context: What they are given.
+        report: The report, which an observer before this one keeps up to date.
+    """
+
+    def __init__(self, agent: VoiceAgent, context: CallContext, report: CallReport) -> None:
+        self._agent = agent
+        self._context = context
+        self._report = report
+        self._waiting: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue(_MOST_WAITING)
+        self._caller_line: Line | None = None
+
+    def __call__(self, moment: Moment) -> None:
+        """Queue the hooks that this moment is for."""
+        match moment:
+            case CallerText():
+                self._caller_line = self._report.transcript[-1]
+            case FirstAudio() | ToolStarted() | Ended():
+                self._finish_caller_line()
+            case TurnEnded():
+                for line in reversed(self._report.transcript):
+                    if line.turn == moment.turn:
+                        self._add(self._agent.on_transcript(self._context, line))
+                        break
+            case ToolFinished():
+                for use in reversed(self._report.tools):
+                    if use.id == moment.id:
+                        self._add(self._agent.on_tool(self._context, use))
+                        break
+
+    def _finish_caller_line(self) -> None:
+        if self._caller_line is not None:
+            self._add(self._agent.on_transcript(self._context, self._caller_line))
+            self._caller_line = None
+
+    def _add(self, hook: Coroutine[Any, Any, None]) -> None:
+        try:
+            self._waiting.put_nowait(hook)
+        except asyncio.QueueFull:
+            hook.close()
+            logger.warning("call %s: its hooks are too slow, one was left out", self._context.call_id)
+
+    async def run(self) -> None:
+        """Run hooks until cancelled."""
+        try:
+            while True:
+                hook = await self._waiting.get()
+                try:
+                    await hook
+                except Exception:
+                    logger.exception("call %s: a hook failed", self._context.call_id)
+                finally:
+                    self._waiting.task_done()
+        finally:
+            while not self._waiting.empty():
+                self._waiting.get_nowait().close()
+
+    async def settle(self) -> None:
+        """Let the hooks that wait run, for a while."""
+        self._finish_caller_line()
+        try:
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                await self._waiting.join()
+        except TimeoutError:
+            logger.warning("call %s: its hooks did not finish in time", self._context.call_id)

@@ -1,0 +1,261 @@
+"""Gemini Live through google-genai: its setup, our audio path.
+
+google-genai does authentication, Vertex AI, configuration and the setup handshake. From then on the session
+reads and writes the client's own WebSocket with prebuilt JSON and typed decoding, because the client's
+conversions cost three to five times as much CPU on every 20 ms of every call.
+
+google-genai is imported when the first connector is made, not with this module: it costs 0.35 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from voiceagent.live import messages
+from voiceagent.live.events import LiveEvent
+from voiceagent.live.models import facts_about
+from voiceagent.live.session import LiveClosedError, LiveConfig, LiveConnectError
+
+if TYPE_CHECKING:
+    from google.genai import Client
+    from websockets.asyncio.client import ClientConnection
+
+logger = logging.getLogger(__name__)
+
+LIVE_URL = "VOICEAGENT_LIVE_URL"
+"""Environment variable: a ``ws://`` address of a live server, such as the sandbox's."""
+
+KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+"""Environment variables that hold the API key, the first one first."""
+
+OPEN_TIMEOUT = 10.0
+"""Seconds for connecting and setup together; google-genai itself waits for setup without end."""
+
+SEND_TIMEOUT = 10.0
+"""Seconds a message may wait for the network before the session counts as broken."""
+
+_SOCKET_OPTIONS: dict[str, Any] = {
+    # Deflating audio costs three times what sending it costs, and saves nothing.
+    "compression": None,
+    # A full receive queue of 16 frames would stop the reading of pings and close frames.
+    "max_queue": None,
+    "max_size": 16 * 1024 * 1024,
+    "close_timeout": 0.5,
+    "open_timeout": OPEN_TIMEOUT,
+}
+
+
+class GenaiSession:
+    """A live session over google-genai. Made by :meth:`GenaiConnector.open`."""
+
+    def __init__(self, socket: ClientConnection, config: LiveConfig, resources: AsyncExitStack) -> None:
+        self._socket = socket
+        self._facts = facts_about(config.model)
+        self._resources = resources
+        self.unreadable = 0
+        """Messages of the service that could not be read, and were skipped."""
+
+    async def send_audio(self, pcm: bytes) -> None:
+        """Send caller audio: s16le mono PCM at 16 kHz."""
+        # A text frame of bytes: websockets sends it without encoding it once more. Its deadline is the
+        # keepalive's: a connection that takes nothing for 20 s is closed, which ends this wait.
+        try:
+            await self._socket.send(messages.encode_audio(pcm), text=True)
+        except ConnectionClosed as closed:
+            raise _closed(closed) from None
+
+    async def send_text(self, text: str) -> None:
+        """Say something to the model as the user, and let it answer."""
+        await self._send(messages.encode_text(text, self._facts.text_input))
+
+    async def send_tool_result(
+        self, call_id: str, name: str, response: Mapping[str, Any], *, silent: bool = False
+    ) -> None:
+        """Give the result of a tool call; ``silent`` has no effect where the model waits for its tools."""
+        scheduling = "SILENT" if silent and not self._facts.tools_block else None
+        await self._send(messages.encode_tool_result(call_id, name, response, scheduling))
+
+    async def _send(self, message: str) -> None:
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await self._socket.send(message)
+        except ConnectionClosed as closed:
+            raise _closed(closed) from None
+        except TimeoutError:
+            raise LiveClosedError(1006, f"nothing could be sent for {SEND_TIMEOUT:g} s") from None
+
+    async def events(self) -> AsyncIterator[LiveEvent]:
+        """What happens, across turns; raises ``LiveClosedError`` at the end."""
+        receive = self._socket.recv
+        while True:
+            try:
+                raw = await receive(decode=False)
+            except ConnectionClosed as closed:
+                raise _closed(closed) from None
+            try:
+                events = messages.decode(raw)
+            except messages.MessageError as error:
+                self.unreadable += 1
+                if self.unreadable == 1:
+                    logger.warning("%s; such messages are skipped", error)
+                continue
+            for event in events:
+                yield event
+
+    async def close(self) -> None:
+        """End the session."""
+        await self._resources.aclose()
+
+
+def _closed(closed: ConnectionClosed) -> LiveClosedError:
+    if closed.rcvd is None:
+        return LiveClosedError(1006, "the connection broke")
+    return LiveClosedError(closed.rcvd.code, closed.rcvd.reason)
+
+
+class GenaiConnector:
+    """Opens live sessions through one google-genai client.
+
+    Args:
+        api_key: Gemini API key; by default that of the environment (``GEMINI_API_KEY``,
+            ``GOOGLE_API_KEY``). With Vertex AI (``GOOGLE_GENAI_USE_VERTEXAI``) google-genai finds the
+            credentials itself.
+        live_url: A plain ``ws://`` live server to use instead of the service, such as the sandbox's; by
+            default ``VOICEAGENT_LIVE_URL``. No key is sent to it.
+
+    Raises:
+        LiveConnectError: no API key was given or found.
+    """
+
+    def __init__(self, *, api_key: str | None = None, live_url: str | None = None) -> None:
+        self._client = _make_client(api_key, live_url or os.environ.get(LIVE_URL) or None)
+
+    async def open(self, config: LiveConfig) -> GenaiSession:
+        """Open a session and wait until it is set up.
+
+        Raises:
+            LiveConnectError: the service refused, did not answer in time, or cannot be reached.
+        """
+        from google.genai.errors import APIError
+
+        resources = AsyncExitStack()
+        connecting = self._client.aio.live.connect(model=config.model, config=_setup(config))  # type: ignore[arg-type]
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                session = await resources.enter_async_context(connecting)
+            if session.setup_complete is None:
+                raise LiveConnectError("the live service did not answer setup with setupComplete")
+        except BaseException as error:
+            with suppress(ConnectionClosed):
+                await resources.aclose()
+            reason = _why_not(error, APIError)
+            if reason is None:
+                raise
+            raise LiveConnectError(f"cannot open a session of {config.model}: {reason}") from error
+        return GenaiSession(session._ws, config, resources)
+
+    async def check(self) -> None:
+        """See whether the service can be reached, by opening and closing a TCP connection to it.
+
+        Raises:
+            LiveConnectError: it cannot.
+        """
+        api = self._client._api_client
+        address = urlsplit(str(api._websocket_base_url(api._http_options)))
+        port = address.port or (80 if address.scheme == "ws" else 443)
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                _, writer = await asyncio.open_connection(address.hostname, port)
+                writer.close()
+                await writer.wait_closed()
+        except (OSError, TimeoutError) as error:
+            raise LiveConnectError(
+                f"the live service at {address.hostname}:{port} cannot be reached: {error or 'no answer'}"
+            ) from error
+
+
+def _why_not(error: BaseException, api_error: type[Any]) -> str | None:
+    """Why a session could not be opened, in a sentence without secrets; None for what is not ours."""
+    match error:
+        case LiveConnectError():
+            return str(error)
+        case TimeoutError():
+            return f"no answer within {OPEN_TIMEOUT:g} s"
+        case ConnectionClosed():
+            return str(_closed(error))
+        case InvalidHandshake() | InvalidURI():
+            return str(error)
+        case OSError():
+            return f"the live service cannot be reached ({error})"
+        case _ if isinstance(error, api_error):
+            return f"the service closed with {error.code}: {error.details}"
+        case _:
+            return None
+
+
+def _make_client(api_key: str | None, live_url: str | None) -> Client:
+    from google import genai
+    from google.genai.types import HttpOptions
+
+    options = HttpOptions(async_client_args=dict(_SOCKET_OPTIONS))
+    if live_url is not None:
+        if not live_url.startswith(("ws://", "wss://")):
+            raise LiveConnectError(f"{LIVE_URL} must begin with ws:// or wss://, not {live_url!r}")
+        client = genai.Client(api_key="none", vertexai=False, http_options=options)
+        if live_url.startswith("ws://"):
+            # google-genai forces TLS and offers no public way around it; these two attributes decide it.
+            client._api_client._websocket_ssl_ctx = dict(_SOCKET_OPTIONS)
+        client._api_client._websocket_base_url = lambda *_: live_url  # type: ignore[method-assign]
+        return client
+    if os.environ.get("GOOGLE_GENAI_USE_VERTEXAI", "").lower() in {"1", "true"}:
+        return genai.Client(http_options=options)
+    key = api_key or next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
+    if key is None:
+        raise LiveConnectError(
+            f"no Gemini API key: set {' or '.join(KEYS)}, or {LIVE_URL} to use the sandbox's live server"
+        )
+    return genai.Client(api_key=key, vertexai=False, http_options=options)
+
+
+def _setup(config: LiveConfig) -> dict[str, Any]:
+    """The configuration in google-genai's words."""
+    speech: dict[str, Any] = {}
+    if config.voice:
+        speech["voice_config"] = {"prebuilt_voice_config": {"voice_name": config.voice}}
+    if config.language:
+        speech["language_code"] = config.language
+    setup: dict[str, Any] = {
+        "response_modalities": ["AUDIO"],
+        "input_audio_transcription": {},
+        "output_audio_transcription": {},
+        # Without it an audio session ends after about 15 minutes, when its context is full.
+        "context_window_compression": {"sliding_window": {}},
+    }
+    if speech:
+        setup["speech_config"] = speech
+    if config.instruction:
+        setup["system_instruction"] = config.instruction
+    if config.temperature is not None:
+        setup["temperature"] = config.temperature
+    if config.tools:
+        setup["tools"] = [
+            {
+                "function_declarations": [
+                    {
+                        "name": tool.name,
+                        "description": tool.description,
+                        "parameters_json_schema": dict(tool.parameters),
+                    }
+                    for tool in config.tools
+                ]
+            }
+        ]
+    return setup

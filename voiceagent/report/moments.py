@@ -1,0 +1,135 @@
+"""What happens in a call, one small value per thing, with its time.
+
+``at_ms`` counts milliseconds since the agent took the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class EndReason(StrEnum):
+    """How a call ended, as the agent saw it."""
+
+    CALLER_HUNG_UP = "caller_hung_up"
+    AGENT_HUNG_UP = "agent_hung_up"
+    TRANSFERRED = "transferred"
+    CONNECTED = "connected"
+    """Put through without the agent answering."""
+    REJECTED = "rejected"
+    MODEL_UNAVAILABLE = "model_unavailable"
+    SHUTDOWN = "shutdown"
+    FAILED = "failed"
+    """A defect of the agent's code; the log has the traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Base: something happened ``at_ms``."""
+
+    at_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Moment):
+    """The agent answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerText(Moment):
+    """A piece of what the model understood of the caller."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAudio(Moment):
+    """The first audio of an answer went onto the line.
+
+    ``latency_ms`` counts from the end of the caller's speech; None where the agent spoke unasked.
+    """
+
+    turn: int
+    latency_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentText(Moment):
+    """A piece of what the agent says."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BargeIn(Moment):
+    """The caller spoke over an answer; the line is silent from here on."""
+
+    turn: int
+    heard_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded(Moment):
+    """An answer is over. ``text`` is what the caller heard of it."""
+
+    turn: int
+    text: str
+    generated_ms: float
+    heard_ms: float
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted(Moment):
+    """The model called a tool."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished(Moment):
+    """A tool is done; ``result`` is what the model was told, ``ok`` whether it was no error."""
+
+    id: str
+    name: str
+    ok: bool
+    took_ms: float
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferStarted(Moment):
+    """The callee's phone rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed(Moment):
+    """Nobody answered there; the conversation goes on."""
+
+    error_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCounted(Moment):
+    """Tokens of one turn, as the service counts them."""
+
+    prompt_tokens: int
+    response_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Moment):
+    """The call is over for the agent."""
+
+    reason: EndReason
+    note: str = ""
+
+
+Observer = Callable[[Moment], None]
+"""Called on the event loop with each moment; must return at once and must not raise."""

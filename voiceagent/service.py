@@ -1,0 +1,199 @@
+"""Takes calls for an agent, as many at once as it is told to, until it is stopped.
+
+Its rule: what can be known to be wrong at the start (a missing key, a server that is down, a tool without a
+docstring) fails at the start, and not with the first caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from dotenv import find_dotenv, load_dotenv
+
+from voiceagent.agent import VoiceAgent
+from voiceagent.call import CallClient, CallClientConfig, events
+from voiceagent.call.base import Call, Capabilities
+from voiceagent.call.exceptions import WSSError
+from voiceagent.conversation import Conversation
+from voiceagent.live import LiveConnector, LiveError
+from voiceagent.live.genai import GenaiConnector
+from voiceagent.report import CallReport, Moment
+from voiceagent.tool import CallContext
+from voiceagent.toolbox import Toolbox
+
+logger = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 300.0
+"""When the service stops, calls that are under way get so long to come to their end."""
+
+_EVERYTHING = Capabilities(transfer=True, whisper=True, exact_playback=True, dtmf=True)
+
+CallObserver = Callable[[CallContext, Moment], None]
+"""Called on the event loop with each moment of each call."""
+
+
+class Service:
+    """Takes calls for one agent.
+
+    Args:
+        agent: The agent; a class is instantiated.
+        config: The call server and its credentials; by default those of the environment
+            (``VOICEAGENT_CALL_URL``, ``WSS_API_KEY``, ``WSS_CONNECTOR_UUID``).
+        connector: Opens live sessions; by default Gemini through google-genai, with the environment's key.
+        reports: Folder for reports and recordings, one folder per call; None keeps none.
+        max_calls: Calls at once; one more is rejected. None takes all.
+        observer: Told of every moment of every call.
+        on_report: Given the report of each call when it is over.
+
+    Raises:
+        TypeError: a tool of the agent cannot be offered to a model.
+        ValueError: the configuration lacks something; the text names the variable.
+        LiveError: no key for the live service was found.
+    """
+
+    def __init__(
+        self,
+        agent: VoiceAgent | type[VoiceAgent],
+        *,
+        config: CallClientConfig | None = None,
+        connector: LiveConnector | None = None,
+        reports: str | os.PathLike[str] | None = "calls",
+        max_calls: int | None = None,
+        observer: CallObserver | None = None,
+        on_report: Callable[[CallReport], None] | None = None,
+    ) -> None:
+        if max_calls is not None and max_calls < 1:
+            raise ValueError(f"max_calls is {max_calls}, but must be at least 1, or None for no limit")
+        self.agent = agent() if isinstance(agent, type) else agent
+        Toolbox(self.agent.tool_functions(), _EVERYTHING)
+        self._config = config or CallClientConfig.sandbox(
+            api_key=os.environ.get("WSS_API_KEY"), connector_uuid=os.environ.get("WSS_CONNECTOR_UUID")
+        )
+        self._connector = connector or GenaiConnector()
+        self._reports = None if reports is None else Path(reports)
+        self._max_calls = max_calls
+        self._observer = observer
+        self._on_report = on_report
+        self._conversations: set[Conversation] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = asyncio.Event()
+
+    @property
+    def active_calls(self) -> int:
+        """Calls under way."""
+        return len(self._conversations)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no more calls are taken."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Take no more calls, and return from :meth:`serve` when those under way have ended."""
+        self._stopping.set()
+
+    async def serve(self, *, ready: Callable[[], None] | None = None) -> None:
+        """Take calls until :meth:`stop`, or until cancelled, which ends the calls under way.
+
+        Args:
+            ready: Called once calls are being taken.
+
+        Raises:
+            WSSError: the call server cannot be reached, or refuses the credentials.
+            LiveError: the live service cannot be reached.
+        """
+        await self._connector.check()
+        await self.agent.on_startup()
+        try:
+            async with CallClient(self._config) as client:
+                client.on(events.INCOMING_CALL)(self.take)
+                logger.info("%s takes calls", type(self.agent).__name__)
+                if ready is not None:
+                    ready()
+                await self._stopping.wait()
+                await self._drain()
+        finally:
+            await self.agent.on_shutdown()
+
+    async def take(self, call: Call) -> None:
+        """Take one call, from its first ring to its report; reject it if the service is full or stopping."""
+        if self.stopping or self.active_calls == self._max_calls:
+            logger.warning("call %s rejected: %s", call.call_id, "stopping" if self.stopping else "full")
+            await call.disconnect()
+            return
+        observers = []
+        if self._observer is not None:
+            observer = self._observer
+            observers.append(lambda moment: observer(conversation.context, moment))
+        conversation = Conversation(
+            self.agent.for_call(), call, self._connector, reports=self._reports, observers=observers
+        )
+        self._conversations.add(conversation)
+        self._idle.clear()
+        try:
+            report = await conversation.run()
+            if self._on_report is not None:
+                self._on_report(report)
+        finally:
+            self._conversations.remove(conversation)
+            if not self._conversations:
+                self._idle.set()
+
+    async def _drain(self) -> None:
+        if self._conversations:
+            logger.info("stopping; %d calls are under way", self.active_calls)
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._idle.wait()
+        except TimeoutError:
+            logger.warning("stopping; %d calls are cut off", self.active_calls)
+
+
+async def serve(service: Service, *, ready: Callable[[], None] | None = None) -> None:
+    """Run a service until SIGINT or SIGTERM: the first lets calls end, the second ends them."""
+    loop = asyncio.get_running_loop()
+    serving = asyncio.create_task(service.serve(ready=ready), name="service")
+
+    def on_signal() -> None:
+        if service.stopping:
+            serving.cancel()
+        service.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        if not serving.cancelled():
+            raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def run(agent: VoiceAgent | type[VoiceAgent]) -> None:
+    """Take calls for ``agent`` until the program is stopped: the last line of a program.
+
+    Reads ``.env`` (the environment beats it), logs to standard error unless logging is set up already, and
+    stops in order on SIGINT and SIGTERM. A wrong setting or a server that is down is one line on standard
+    error and exit code 2. A program that wants more uses :class:`Service`.
+    """
+    load_dotenv(find_dotenv(usecwd=True))
+    if not logging.getLogger().handlers:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    async def main() -> None:
+        await serve(Service(agent))
+
+    try:
+        asyncio.run(main())
+    except (ValueError, TypeError, WSSError, LiveError) as error:
+        print(f"voiceagent: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,132 @@
+"""One object per answer of the model: what was generated, what was sent, and what the caller heard.
+
+A turn owns its audio's accounting. Once it is interrupted, whatever still arrives for it is late and is
+dropped, so an old answer can never resume.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+_ROUNDING_MS = 1.0
+"""Milliseconds by which sums of played and generated audio may differ and still mean the same."""
+
+
+class TurnState(Enum):
+    """Where an answer is."""
+
+    SPEAKING = "speaking"
+    """Audio and text arrive."""
+
+    GENERATED = "generated"
+    """All of it has arrived; the line may still be playing."""
+
+    INTERRUPTED = "interrupted"
+    """The caller barged in, and the model has not ended the turn yet: what arrives now is late."""
+
+    OVER = "over"
+    """The model has ended the turn."""
+
+
+class Turn:
+    """One answer of the model.
+
+    Attributes:
+        number: Counts the answers of a call, from 1.
+        generated_ms: Audio that the model has made so far.
+        interrupted: Whether the caller barged in before the end was heard.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.state = TurnState.SPEAKING
+        self.generated_ms = 0.0
+        self.interrupted = False
+        self._start_ms: float | None = None
+        self._heard_ms: float | None = None
+        self._pieces: list[tuple[float, str]] = []
+
+    @property
+    def late(self) -> bool:
+        """Whether audio and text that arrive now belong to an answer that nobody is to hear."""
+        return self.state is TurnState.INTERRUPTED
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of the answer has arrived."""
+        return self.state in (TurnState.GENERATED, TurnState.OVER)
+
+    def begins_at(self, queued_ms: float) -> None:
+        """Note the line's queue position of the first audio; later calls change nothing."""
+        if self._start_ms is None:
+            self._start_ms = queued_ms
+
+    def add_audio(self, ms: float) -> None:
+        """Count audio of this turn."""
+        self.generated_ms += ms
+
+    def add_text(self, text: str) -> None:
+        """Note a piece of the transcript, at the time of the audio that has come so far."""
+        self._pieces.append((self.generated_ms, text))
+
+    def heard_ms(self, played_ms: float) -> float:
+        """How much of the answer has been heard when the line has played ``played_ms`` in all."""
+        if self._heard_ms is not None:
+            return self._heard_ms
+        if self._start_ms is None:
+            return 0.0
+        return min(self.generated_ms, max(0.0, played_ms - self._start_ms))
+
+    def heard_out(self, played_ms: float) -> bool:
+        """Whether nothing more of the answer will be heard than has been."""
+        return self.interrupted or self.heard_ms(played_ms) >= self.generated_ms - _ROUNDING_MS
+
+    def interrupt(self, played_ms: float) -> None:
+        """The caller barged in: what has been heard until now is all that will be."""
+        if not self.interrupted:
+            self._heard_ms = self.heard_ms(played_ms)
+            self.interrupted = True
+
+    def drop_late(self) -> None:
+        """The model stopped this answer: what still arrives of it is late."""
+        if self.state is not TurnState.OVER:
+            self.state = TurnState.INTERRUPTED
+
+    @property
+    def text(self) -> str:
+        """The transcript of the whole answer."""
+        return _joined([text for _, text in self._pieces])
+
+    def text_heard(self, played_ms: float) -> str:
+        """The transcript, cut after the last word that was heard."""
+        heard = self.heard_ms(played_ms)
+        if heard >= self.generated_ms - _ROUNDING_MS:
+            return self.text
+        kept: list[str] = []
+        ends = [start for start, _ in self._pieces[1:]] + [self.generated_ms]
+        for (start, text), end in zip(self._pieces, ends, strict=True):
+            if heard >= end > start:
+                kept.append(text)
+            elif heard > start:
+                kept.append(_first_words(text, (heard - start) / (end - start)))
+        return _joined(kept)
+
+
+def _first_words(text: str, share: float) -> str:
+    """The words that have been finished when ``share`` (0 to 1) of the text has been spoken."""
+    words = text.split(" ")
+    spoken = share * len(text)
+    kept: list[str] = []
+    length = 0
+    for word in words:
+        length += len(word)
+        if length > spoken:
+            break
+        kept.append(word)
+        length += 1
+    return " ".join(kept)
+
+
+def _joined(pieces: list[str]) -> str:
+    """The pieces as one text: they carry their own spaces."""
+    return " ".join("".join(pieces).split())
