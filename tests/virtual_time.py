@@ -2,8 +2,8 @@
 
 While a socket has data or a callback is ready, the clock stands. When everything waits for a timer, the
 clock jumps to that timer. Sockets are real (loopback delivers within the ``send`` call), so client, exchange
-and live server must live in this one loop. Work in other threads holds the clock until it is done: executor jobs are
-counted here, other threads announce themselves with :meth:`VirtualTimeLoop.hold`.
+and live server must live in this one loop. Work in other threads holds the clock until it is done: executor
+jobs are counted here, other threads announce themselves with :meth:`VirtualTimeLoop.hold`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import functools
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec
+
+import aiosqlite.core
 
 P = ParamSpec("P")
 
@@ -84,3 +86,22 @@ def virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, No
         run_virtual(test(*args, **kwargs))
 
     return run
+
+
+def _hold_the_clock_for_sqlite() -> None:
+    """SQLite works in threads of aiosqlite's own, which no loop knows of: hold the clock for each command."""
+    execute = aiosqlite.core.Connection._execute
+
+    @functools.wraps(execute)
+    async def holding(self: Any, *args: Any, **kwargs: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        release = loop.hold() if isinstance(loop, VirtualTimeLoop) else lambda: None
+        try:
+            return await execute(self, *args, **kwargs)
+        finally:
+            release()
+
+    aiosqlite.core.Connection._execute = holding  # type: ignore[method-assign]
+
+
+_hold_the_clock_for_sqlite()

@@ -1,0 +1,94 @@
+"""What happened in one session, for the operator API and for tests. Bounded, and it outlives the session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+MAX_EVENTS = 5000
+MAX_TEXTS = 1000
+AUDIO_SECONDS = 60
+"""The latest caller audio that is kept, in seconds."""
+
+_AUDIO_BYTES = AUDIO_SECONDS * 2 * 16_000
+
+
+class SessionRecord:
+    """One session's record.
+
+    Attributes:
+        session_id: As sent in ``setupComplete``.
+        setup: The setup as received; None before it came.
+        model: The model's name as sent, ``""`` before.
+        voice: The voice asked for.
+        authenticated: Whether the client sent an API key or a token. The key itself is not kept.
+        tool_responses: Function responses as received; the latest 1000, as with texts.
+        texts: Texts that the client sent, in realtime input or as content.
+        audio_bytes: Bytes of caller audio received, at the client's rate.
+        events: ``{at_ms, event, ...}``, milliseconds since the connection began; the latest 5000.
+        closed: Whether the connection is over.
+        close_code: With which code, if it was closed with one.
+        close_reason: With which reason.
+    """
+
+    def __init__(self, session_id: str, *, authenticated: bool) -> None:
+        self.session_id = session_id
+        self.setup: dict[str, Any] | None = None
+        self.model = ""
+        self.voice: str | None = None
+        self.authenticated = authenticated
+        self.tool_responses: deque[dict[str, Any]] = deque(maxlen=MAX_TEXTS)
+        self.texts: deque[str] = deque(maxlen=MAX_TEXTS)
+        self.audio_bytes = 0
+        self.events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
+        self.closed = False
+        self.close_code: int | None = None
+        self.close_reason = ""
+        self._audio = bytearray()
+        self._began = asyncio.get_running_loop().time()
+
+    def note(self, event: str, **details: Any) -> None:
+        """Add an event that happens now."""
+        elapsed = asyncio.get_running_loop().time() - self._began
+        self.events.append({"at_ms": round(elapsed * 1000), "event": event, **details})
+
+    def keep_audio(self, pcm: bytes) -> None:
+        """Keep caller audio (16 kHz); the oldest goes first."""
+        audio = self._audio
+        audio += pcm
+        if len(audio) > _AUDIO_BYTES:
+            del audio[: len(audio) - _AUDIO_BYTES]
+
+    @property
+    def audio(self) -> bytes:
+        """The latest caller audio, 16 kHz s16le PCM."""
+        return bytes(self._audio)
+
+    def drop_audio(self) -> None:
+        """Forget the audio; everything else stays."""
+        self._audio = bytearray()
+
+    def end(self, close_code: int | None) -> None:
+        """The connection is over; ``close_code`` counts unless the server closed it with one of its own."""
+        self.closed = True
+        if self.close_code is None:
+            self.close_code = close_code
+        self.note("closed", code=self.close_code, reason=self.close_reason)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record for JSON, without the audio."""
+        return {
+            "id": self.session_id,
+            "model": self.model,
+            "voice": self.voice,
+            "authenticated": self.authenticated,
+            "setup": self.setup,
+            "tool_responses": list(self.tool_responses),
+            "texts": list(self.texts),
+            "audio_bytes": self.audio_bytes,
+            "events": list(self.events),
+            "closed": self.closed,
+            "close_code": self.close_code,
+            "close_reason": self.close_reason,
+        }

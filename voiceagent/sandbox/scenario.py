@@ -1,0 +1,396 @@
+"""A scenario: what the caller does, what the model does, and what goes wrong, as read from a YAML file.
+
+Rule: what is accepted here can be played. Whatever cannot be is refused with a :class:`ScenarioError`
+that names file, line and field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from voiceagent.sandbox.document import ScenarioError, Value, read_yaml, wrap
+from voiceagent.sandbox.recording import RecordingError, check_recording
+
+__all__ = [
+    "Fault",
+    "FaultKind",
+    "FunctionCall",
+    "HangUp",
+    "InterruptAfter",
+    "Numbers",
+    "Pause",
+    "Play",
+    "Rule",
+    "Say",
+    "Scenario",
+    "ScenarioError",
+    "Script",
+    "Step",
+    "Trigger",
+    "WaitForAgent",
+    "load_scenario",
+    "parse_scenario",
+    "parse_script",
+]
+
+VOICES = ("en-US", "en-GB", "de-DE", "es-ES", "fr-FR", "it-IT")
+"""The voices that a caller may have (those of the package py-nanotts)."""
+
+DEFAULT_CALLER_VOICE = "en-GB"
+"""A caller's voice: another one than the agent's, so that a recording tells them apart."""
+
+
+@dataclass(frozen=True)
+class WaitForAgent:
+    """``wait: agent_done``: until the agent has spoken since the last step and stopped."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """``wait: 2.5``: so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Say:
+    """``say: text``: speak a sentence. ``speed`` and ``pitch`` are factors, 1 is as usual."""
+
+    text: str
+    voice: str = DEFAULT_CALLER_VOICE
+    speed: float = 1.0
+    pitch: float = 1.0
+
+
+@dataclass(frozen=True)
+class Play:
+    """``play: file.wav``: speak a recording (16-bit PCM, any rate; channels are averaged)."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class InterruptAfter:
+    """``interrupt_after: 1.2``: so many seconds of agent speech, then the next line barges in."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class HangUp:
+    """``hangup``: end the call."""
+
+
+Step = WaitForAgent | Pause | Say | Play | InterruptAfter | HangUp
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a caller does, in order."""
+
+    steps: tuple[Step, ...] = ()
+
+
+class Trigger(StrEnum):
+    """When a rule fires. The value is the word in the file."""
+
+    SETUP = "setup"
+    START = "start"
+    CALLER_DONE = "caller_done"
+    TOOL_RESULT = "tool_result"
+    AFTER = "after"
+
+
+@dataclass(frozen=True)
+class FunctionCall:
+    """A function that the model calls, and with what arguments."""
+
+    name: str
+    args: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing the model does.
+
+    Attributes:
+        on: When.
+        after: Seconds of quiet, for :attr:`Trigger.AFTER`; else 0.
+        heard: What the caller is understood to have said; sent first, as input transcription.
+        say: What the model says, or None.
+        calls: The functions it calls at the end of it.
+    """
+
+    on: Trigger
+    after: float = 0.0
+    heard: str | None = None
+    say: str | None = None
+    calls: tuple[FunctionCall, ...] = ()
+
+
+class FaultKind(StrEnum):
+    """What can go wrong with a live session. The value is the word in the file."""
+
+    GO_AWAY = "go_away"
+    """Announce the end of the connection so many seconds ahead, then close it."""
+
+    CLOSE = "close"
+    """Close the connection with this code."""
+
+    SILENT_TURN = "silent_turn"
+    """The next turn completes without a word."""
+
+    PHANTOM_INTERRUPT = "phantom_interrupt"
+    """The next turn is interrupted though nobody spoke."""
+
+    DUPLICATE_TOOL_CALL = "duplicate_tool_call"
+    """The next tool call is sent twice, with the same id."""
+
+    CANCEL_TOOL_CALL = "cancel_tool_call"
+    """The next tool call is cancelled at once."""
+
+    GARBAGE = "garbage"
+    """A frame that is no JSON."""
+
+    ZERO_AMPLITUDE = "zero_amplitude"
+    """The next turn's audio is digital silence of the right length."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong ``at`` seconds after setup, or with the first turn that begins then.
+
+    Attributes:
+        at: Seconds since setup.
+        kind: What.
+        value: The seconds of ``go_away``, the code of ``close``; else 0.
+    """
+
+    at: float
+    kind: FaultKind
+    value: float = 0.0
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Who calls whom. Not shown in a repr: telephone numbers do not belong in logs."""
+
+    caller: str = field(default="+15550100", repr=False)
+    callee: str = field(default="+15550199", repr=False)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A whole scenario. Without rules, the model answers every caller turn with a neutral sentence.
+
+    Attributes:
+        source: The file it came from.
+        numbers: ``caller:`` of the file.
+        script: ``script:`` of the file.
+        model: ``model:`` of the file.
+        faults: ``faults:`` of the file, by time.
+    """
+
+    source: str = "<empty scenario>"
+    numbers: Numbers = Numbers()
+    script: Script = Script()
+    model: tuple[Rule, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """Read a scenario file.
+
+    Raises:
+        ScenarioError: the file cannot be read or is malformed.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ScenarioError(f"{path}: cannot read the scenario: {reason}") from error
+    return parse_scenario(text, str(path))
+
+
+def parse_scenario(text: str, source: str = "<scenario>") -> Scenario:
+    """Read a scenario from YAML text. ``play:`` paths are relative to the folder of ``source``.
+
+    Raises:
+        ScenarioError: it is malformed; the text begins with ``source`` and the line.
+    """
+    document = read_yaml(text, source)
+    if document.is_null:
+        raise document.error("the scenario is empty; give it at least one of caller, script, model, faults")
+    fields = document.mapping(("caller", "script", "model", "faults"))
+    present = {name: value for name, value in fields.items() if not value.is_null}
+    folder = Path(source).parent
+    return Scenario(
+        source=source,
+        numbers=_numbers(present["caller"]) if "caller" in present else Numbers(),
+        script=_script(present["script"], folder) if "script" in present else Script(),
+        model=tuple(_rule(item) for item in present["model"].items()) if "model" in present else (),
+        faults=_faults(present["faults"]) if "faults" in present else (),
+    )
+
+
+def parse_script(raw: object, *, source: str = "script", folder: Path | None = None) -> Script:
+    """Read a caller's script as decoded from JSON: the list that ``script:`` of a file holds.
+
+    Args:
+        raw: The list of steps.
+        source: What to call it in errors.
+        folder: What ``play:`` paths are relative to; the working directory by default.
+
+    Raises:
+        ScenarioError: it is malformed.
+    """
+    return _script(wrap(raw, source), folder or Path())
+
+
+def _numbers(value: Value) -> Numbers:
+    fields = value.mapping(("from", "to"))
+    numbers = Numbers()
+    return Numbers(
+        caller=fields["from"].string() if "from" in fields else numbers.caller,
+        callee=fields["to"].string() if "to" in fields else numbers.callee,
+    )
+
+
+def _script(value: Value, folder: Path) -> Script:
+    return Script(tuple(_step(item, folder) for item in value.items()))
+
+
+_STEPS = ("wait", "say", "play", "interrupt_after", "hangup")
+
+
+def _step(value: Value, folder: Path) -> Step:
+    if isinstance(value.content, str):
+        if value.text == "hangup":
+            return HangUp()
+        raise value.error(f"unknown step {value.text!r}; use one of {', '.join(_STEPS)}")
+    fields = value.mapping(_STEPS)
+    if len(fields) != 1:
+        raise value.error(f"a step has one key of {', '.join(_STEPS)}, got {len(fields)}")
+    ((name, setting),) = fields.items()
+    match name:
+        case "wait":
+            if isinstance(setting.content, str) and setting.text == "agent_done":
+                return WaitForAgent()
+            if isinstance(setting.content, str) and not setting.text[:1].isdigit():
+                raise setting.error(f"expected agent_done or seconds, got {setting.text!r}")
+            return Pause(setting.seconds())
+        case "say":
+            return _say(setting)
+        case "play":
+            path = folder / setting.string()
+            try:
+                check_recording(path)
+            except RecordingError as error:
+                raise setting.error(str(error)) from error
+            return Play(path)
+        case "interrupt_after":
+            return InterruptAfter(setting.seconds())
+        case _:
+            if not setting.is_null:
+                setting.true()
+            return HangUp()
+
+
+def _say(value: Value) -> Say:
+    if not isinstance(value.content, dict):
+        return Say(value.string())
+    fields = value.mapping(("text", "voice", "speed", "pitch"))
+    if "text" not in fields:
+        raise value.error("text is missing")
+    voice = fields["voice"].string() if "voice" in fields else DEFAULT_CALLER_VOICE
+    if voice not in VOICES:
+        raise fields["voice"].error(f"unknown voice {voice!r}; use one of {', '.join(VOICES)}")
+    return Say(
+        text=fields["text"].string(),
+        voice=voice,
+        speed=fields["speed"].number(0.2, 5.0) if "speed" in fields else 1.0,
+        pitch=fields["pitch"].number(0.5, 2.0) if "pitch" in fields else 1.0,
+    )
+
+
+def _rule(value: Value) -> Rule:
+    fields = value.mapping(("on", "after", "heard", "say", "call"))
+    present = {name: item for name, item in fields.items() if not item.is_null}
+    on, after = _trigger(value, present)
+    return Rule(
+        on=on,
+        after=after,
+        heard=present["heard"].string() if "heard" in present else None,
+        say=present["say"].string() if "say" in present else None,
+        calls=_calls(present["call"]) if "call" in present else (),
+    )
+
+
+def _trigger(value: Value, fields: dict[str, Value]) -> tuple[Trigger, float]:
+    on, after = fields.get("on"), fields.get("after")
+    if on is not None and isinstance(on.content, dict):
+        inner = on.mapping(("after",))
+        if after is not None or "after" not in inner:
+            raise on.error("expected {after: seconds}, and no second after")
+        after = inner["after"]
+    elif on is not None:
+        words = [str(trigger) for trigger in Trigger]
+        word = on.string()
+        if word not in words:
+            raise on.error(f"unknown trigger {word!r}; use one of {', '.join(words)}")
+        if (word == Trigger.AFTER) != (after is not None):
+            raise on.error("after takes seconds, as in 'after: 2.5', and goes with no other trigger")
+        if after is None:
+            return Trigger(word), 0.0
+    if after is None:
+        raise value.error("on is missing: when does the rule fire?")
+    return Trigger.AFTER, after.seconds(0.05)
+
+
+def _calls(value: Value) -> tuple[FunctionCall, ...]:
+    if isinstance(value.content, list):
+        return tuple(call for item in value.items() for call in _calls(item))
+    calls = []
+    for name, args in value.mapping().items():
+        if not name:
+            raise args.error("the function has no name")
+        calls.append(FunctionCall(name, {} if args.is_null else _plain(args)))
+    if not calls:
+        raise value.error("expected {function: {argument: value}}, got an empty mapping")
+    return tuple(calls)
+
+
+def _plain(args: Value) -> dict[str, Any]:
+    args.mapping()
+    plain: dict[str, Any] = args.plain()
+    return plain
+
+
+def _faults(value: Value) -> tuple[Fault, ...]:
+    return tuple(sorted((_fault(item) for item in value.items()), key=lambda fault: fault.at))
+
+
+def _fault(value: Value) -> Fault:
+    kinds = [str(kind) for kind in FaultKind]
+    fields = value.mapping(("at", *kinds))
+    named = [name for name in fields if name != "at"]
+    if len(named) != 1:
+        raise value.error(f"a fault has at and one of {', '.join(kinds)}, got {len(named)} of them")
+    kind, setting = FaultKind(named[0]), fields[named[0]]
+    at = fields["at"].seconds() if "at" in fields else 0.0
+    match kind:
+        case FaultKind.GO_AWAY:
+            return Fault(at, kind, setting.seconds())
+        case FaultKind.CLOSE:
+            code = setting.number(1000, 4999)
+            # 1005 and 1006 are never sent; they stand for "no code" and "no close" (RFC 6455, 7.4.1).
+            if code != int(code) or code in (1004, 1005, 1006, 1015):
+                raise setting.error(f"{setting.text} is no close code that can be sent")
+            return Fault(at, kind, code)
+        case _:
+            setting.true()
+            return Fault(at, kind)
