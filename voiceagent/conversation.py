@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,6 @@ from voiceagent.report import (
     Ended,
     EndReason,
     Moment,
-    Observer,
     ReportWriter,
 )
 from voiceagent.tool import CallContext
@@ -37,6 +36,9 @@ from voiceagent.toolbox import Toolbox
 logger = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
+
+CallObserver = Callable[[CallContext, Moment], None]
+"""Called on the event loop with each moment of a call; must return at once and must not raise."""
 
 _OPEN_ATTEMPTS = 2
 """How often a live session is tried before the caller is handed to a person."""
@@ -56,7 +58,7 @@ class Conversation:
         call: The ringing call.
         connector: Opens live sessions.
         reports: Folder in which the call's folder with report and recording is made; None keeps no files.
-        observers: Told of every moment of the call, after the report.
+        observer: Told of every moment of the call, after the report.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Conversation:
         connector: LiveConnector,
         *,
         reports: Path | None = None,
-        observers: Sequence[Observer] = (),
+        observer: CallObserver | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -93,7 +95,7 @@ class Conversation:
             self._folder.mkdir(parents=True, exist_ok=True)
         self._report = ReportWriter(report, self._folder and self._folder / "report.json")
         self._hooks = Hooks(agent, self.context, report)
-        self._observers: tuple[Observer, ...] = (self._report, self._hooks, *observers)
+        self._observer = observer
 
     async def run(self) -> CallReport:
         """Take the call; returns when it is over for the agent. The report is complete then."""
@@ -108,17 +110,19 @@ class Conversation:
             reason = EndReason.SHUTDOWN
             raise
         except Exception as error:
-            note = type(error).__name__
+            note = _name_of(error)
             logger.exception("call %s failed", self._call.call_id)
         finally:
-            await self._end_call()
+            await self._end_call(reason)
             self._observe(Ended(self._clock(), reason, note))
         await self._hook("on_end", self._agent.on_end(self._report.report))
         return self._report.report
 
     def _observe(self, moment: Moment) -> None:
-        for observer in self._observers:
-            observer(moment)
+        self._report(moment)
+        self._hooks(moment)
+        if self._observer is not None:
+            self._observer(self.context, moment)
 
     async def _take(self) -> EndReason:
         decision = await self._hook("on_incoming", self._agent.on_incoming(self.context))
@@ -198,11 +202,12 @@ class Conversation:
             return False
         return True
 
-    async def _end_call(self) -> None:
-        """Leave the call: parties who have been connected go on without the agent."""
+    async def _end_call(self, reason: EndReason) -> None:
+        """Leave the call; unless caller and callee have been connected, it ends."""
+        connected = reason in (EndReason.TRANSFERRED, EndReason.CONNECTED)
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._call.close()
+                await (self._call.close() if connected else self._call.disconnect())
         except (WSSError, TimeoutError) as error:
             logger.warning("call %s: closing it: %s", self._call.call_id, error)
 
@@ -221,3 +226,10 @@ class Conversation:
         except Exception:
             logger.exception("call %s: %s failed", self._call.call_id, name)
             return None
+
+
+def _name_of(error: Exception) -> str:
+    """The class of an error, or of the first in a group: its text may hold what is nobody's business."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return type(error).__name__

@@ -20,11 +20,10 @@ from voiceagent.agent import VoiceAgent
 from voiceagent.call import CallClient, CallClientConfig, events
 from voiceagent.call.base import Call, Capabilities
 from voiceagent.call.exceptions import WSSError
-from voiceagent.conversation import Conversation
+from voiceagent.conversation import CallObserver, Conversation
 from voiceagent.live import LiveConnector, LiveError
 from voiceagent.live.genai import GenaiConnector
-from voiceagent.report import CallReport, Moment
-from voiceagent.tool import CallContext
+from voiceagent.report import CallReport
 from voiceagent.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
@@ -34,8 +33,9 @@ DRAIN_SECONDS = 300.0
 
 _EVERYTHING = Capabilities(transfer=True, whisper=True, exact_playback=True, dtmf=True)
 
-CallObserver = Callable[[CallContext, Moment], None]
-"""Called on the event loop with each moment of each call."""
+
+class StartupError(Exception):
+    """``on_startup`` of an agent failed; the text says how, the cause is attached."""
 
 
 class Service:
@@ -108,9 +108,14 @@ class Service:
         Raises:
             WSSError: the call server cannot be reached, or refuses the credentials.
             LiveError: the live service cannot be reached.
+            StartupError: the agent's ``on_startup`` failed.
         """
         await self._connector.check()
-        await self.agent.on_startup()
+        try:
+            await self.agent.on_startup()
+        except Exception as error:
+            name = type(self.agent).__name__
+            raise StartupError(f"{name}.on_startup failed: {type(error).__name__}: {error}") from error
         try:
             async with CallClient(self._config) as client:
                 client.on(events.INCOMING_CALL)(self.take)
@@ -128,12 +133,8 @@ class Service:
             logger.warning("call %s rejected: %s", call.call_id, "stopping" if self.stopping else "full")
             await call.disconnect()
             return
-        observers = []
-        if self._observer is not None:
-            observer = self._observer
-            observers.append(lambda moment: observer(conversation.context, moment))
         conversation = Conversation(
-            self.agent.for_call(), call, self._connector, reports=self._reports, observers=observers
+            self.agent.for_call(), call, self._connector, reports=self._reports, observer=self._observer
         )
         self._conversations.add(conversation)
         self._idle.clear()
@@ -154,6 +155,10 @@ class Service:
                 await self._idle.wait()
         except TimeoutError:
             logger.warning("stopping; %d calls are cut off", self.active_calls)
+
+
+EXPECTED_ERRORS = (ValueError, TypeError, StartupError, WSSError, LiveError)
+"""What a service raises for reasons that its user can mend; the text says what and how."""
 
 
 async def serve(service: Service, *, ready: Callable[[], None] | None = None) -> None:
@@ -194,6 +199,7 @@ def run(agent: VoiceAgent | type[VoiceAgent]) -> None:
 
     try:
         asyncio.run(main())
-    except (ValueError, TypeError, WSSError, LiveError) as error:
+    except EXPECTED_ERRORS as error:
+        logger.debug("not started", exc_info=True)
         print(f"voiceagent: {error}", file=sys.stderr)
         sys.exit(2)

@@ -62,9 +62,9 @@ class Player:
 
     async def refill(self) -> None:
         """Move waiting audio onto the line, as far as there is room."""
-        while self._waiting and await self._send(self._waiting[0]):
+        while self._waiting and await self._send(chunk := self._waiting[0]):
             # Sending may have given way to a barge-in, which emptied the deque.
-            if self._waiting:
+            if self._waiting and self._waiting[0] is chunk:
                 self._waiting.popleft()
         if not self._waiting:
             self._all_queued.set()

@@ -6,8 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from voiceagent.cli import CommandError
 from voiceagent.cli.scripts import CallScript, read_call_script
 from voiceagent.sandbox.operator import LiveOperator, Operator, OperatorError
@@ -21,7 +19,9 @@ def run_call(scenario: Path, call_url: str | None, live_url: str | None, timeout
         call = asyncio.run(_call(read_call_script(scenario), call_url, live_url, timeout))
     except OperatorError as error:
         raise CommandError(error) from None
-    if not _show(call):
+    print(f"ended: {call['end_reason']}")
+    if not any(event["event"] in ("answered", "bridged") for event in call["events"]):
+        print("nobody answered: is an agent connected? Start one with 'voiceagent serve MODULE:AGENT'")
         raise SystemExit(1)
 
 
@@ -31,12 +31,21 @@ async def _call(script: CallScript, call_url: str, live_url: str | None, timeout
             await live.set_scenario(script.text)
     async with Operator(operator_url(call_url)) as exchange:
         call_id = await exchange.phone(script.numbers.caller, script.numbers.callee, script=script.steps)
-        print(f"call {call_id} rings", flush=True)
+        print(f"call {call_id}", flush=True)
+        printed = 0
+
+        def over(call: dict[str, Any]) -> bool:
+            nonlocal printed
+            for event in call["events"][printed:]:
+                print(_line(event), flush=True)
+            printed = len(call["events"])
+            return bool(call["state"] == "ended")
+
         try:
-            return await exchange.wait_for(call_id, "ended", timeout=timeout)
+            return await exchange.wait_for(call_id, over, timeout=timeout)
         except TimeoutError:
             await exchange.hangup(call_id)
-            return await exchange.wait_for(call_id, "ended")
+            return await exchange.wait_for(call_id, over)
 
 
 def operator_url(url: str) -> str:
@@ -44,11 +53,7 @@ def operator_url(url: str) -> str:
     return "http" + url.removeprefix("ws").rstrip("/") + "/operator"
 
 
-def _show(call: dict[str, Any]) -> bool:
-    """Print what happened; whether the agent answered."""
-    console = Console(highlight=False)
-    for event in call["events"]:
-        console.print(f"{event['at_ms'] / 1000:8.2f} s  {event['event']}")
-    answered = any(event["event"] == "answered" for event in call["events"])
-    console.print(f"ended: {call['end_reason']}" + ("" if answered else "; nobody answered"))
-    return answered
+def _line(event: dict[str, Any]) -> str:
+    """One event of the exchange: when, what, and what belongs to it."""
+    details = "  ".join(str(value) for key, value in event.items() if key not in ("at_ms", "event"))
+    return f"{event['at_ms'] / 1000:8.2f} s  {event['event']:<14} {details}".rstrip()

@@ -17,15 +17,13 @@ from rich.console import Console
 
 from voiceagent.agent import VoiceAgent
 from voiceagent.call import CallClientConfig
-from voiceagent.call.exceptions import WSSError
 from voiceagent.cli import CommandError
 from voiceagent.cli.display import CallDisplay, summary
 from voiceagent.cli.scripts import CallScript, read_call_script
-from voiceagent.live import LiveError
 from voiceagent.live.genai import KEYS, GenaiConnector
 from voiceagent.report import CallReport, EndReason
 from voiceagent.sandbox.operator import Operator, OperatorError
-from voiceagent.service import Service
+from voiceagent.service import EXPECTED_ERRORS, Service
 
 _START_SECONDS = 30.0
 """The sandbox is ready within so long, also on a slow machine."""
@@ -44,7 +42,7 @@ def run_demo(name: str, output: Path) -> None:
     scenario, agent = _find(name, folder)
     try:
         report = asyncio.run(_demo(console, scenario, agent, folder))
-    except (WSSError, LiveError, OperatorError, ValueError) as error:
+    except (*EXPECTED_ERRORS, OperatorError) as error:
         raise CommandError(error) from None
     console.print()
     console.print(summary(report))

@@ -19,6 +19,7 @@ from voiceagent.report import (
     FirstAudio,
     Moment,
     ToolFinished,
+    ToolStarted,
     TransferFailed,
     TransferStarted,
 )
@@ -49,11 +50,13 @@ class CallDisplay:
             case AgentText():
                 self._words(moment, "agent", moment.turn, moment.text)
             case BargeIn():
-                heard = f"the caller interrupts; {moment.heard_ms / 1000:.1f} s of the answer were heard"
+                heard = f"the caller interrupts after {moment.heard_ms / 1000:.1f} s; the agent is silent"
                 self._line(moment, "barge-in", heard)
+            case ToolStarted():
+                self._line(moment, "tool", f"{moment.name}({arguments(moment.arguments)})")
             case ToolFinished():
-                result = _short(moment.result.get("error" if not moment.ok else "result", moment.result))
-                self._line(moment, "tool", f"{moment.name} took {moment.took_ms:.0f} ms: {result}")
+                result = moment.result.get("result" if moment.ok else "error", moment.result)
+                self._line(moment, "tool", f"{moment.name} after {moment.took_ms:.0f} ms: {_short(result)}")
             case TransferStarted():
                 self._line(moment, "call", "the callee's phone rings")
             case TransferFailed():
@@ -64,7 +67,7 @@ class CallDisplay:
     def _line(self, moment: Moment, who: str, text: str | Text) -> None:
         self._break()
         self._head(moment, who)
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _words(self, moment: Moment, who: str, turn: int, text: str) -> None:
         if self._speaker != (who, turn):
@@ -84,7 +87,12 @@ class CallDisplay:
             self._speaker = None
 
 
-def _short(value: Any, limit: int = 100) -> str:
+def arguments(values: dict[str, Any]) -> str:
+    """Arguments of a tool call, as they would be written."""
+    return _short(", ".join(f"{name}={value!r}" for name, value in values.items()))
+
+
+def _short(value: Any, limit: int = 80) -> str:
     text = " ".join(str(value).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -105,7 +113,6 @@ def summary(report: CallReport) -> Table:
             " (end of caller speech to first audio on the line)",
         )
     for use in report.tools:
-        arguments = ", ".join(f"{name}={value}" for name, value in use.arguments.items())
         took = "unfinished" if use.took_ms is None else f"{use.took_ms:.0f} ms"
-        table.add_row("tool", f"{use.name}({_short(arguments, 60)})  {took}{'' if use.ok else '  failed'}")
+        table.add_row("tool", f"{use.name}({arguments(use.arguments)})  {took}{'' if use.ok else '  failed'}")
     return table

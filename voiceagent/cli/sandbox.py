@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from voiceagent.cli import CommandError
 
 
 def run_sandbox(port: int, live_port: int, scenario: Path | None, *, as_json: bool) -> None:
-    """Run a sandbox in this process."""
-    from voiceagent.sandbox import Sandbox
+    """Run a sandbox in this process.
+
+    The exchange asks for the key of the environment, if there is one: then a ``.env`` serves both sides.
+    """
+    from voiceagent.sandbox.sandbox import Sandbox
     from voiceagent.sandbox.scenario import ScenarioError, load_scenario
 
     async def main() -> None:
@@ -20,7 +24,14 @@ def run_sandbox(port: int, live_port: int, scenario: Path | None, *, as_json: bo
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with Sandbox(port=port, live_port=live_port, scenario=plot) as sandbox:
+        sandbox = Sandbox(
+            port=port,
+            live_port=live_port,
+            api_key=os.environ.get("WSS_API_KEY") or None,
+            connector_uuid=os.environ.get("WSS_CONNECTOR_UUID") or None,
+            scenario=plot,
+        )
+        async with sandbox:
             print(json.dumps(sandbox.ready) if as_json else _summary(sandbox.ready), flush=True)
             await stop.wait()
 

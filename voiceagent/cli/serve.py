@@ -25,10 +25,8 @@ def run_serve(
 ) -> None:
     """Run a service for the agent called ``name`` until it is stopped."""
     from voiceagent.call import CallClientConfig
-    from voiceagent.call.exceptions import WSSError
-    from voiceagent.live import LiveError
     from voiceagent.live.genai import GenaiConnector
-    from voiceagent.service import Service, serve
+    from voiceagent.service import EXPECTED_ERRORS, Service, serve
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     agent = find_agent(name)
@@ -46,7 +44,7 @@ def run_serve(
 
     try:
         asyncio.run(main())
-    except (ValueError, TypeError, WSSError, LiveError) as error:
+    except EXPECTED_ERRORS as error:
         raise CommandError(error) from None
 
 

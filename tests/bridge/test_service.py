@@ -1,0 +1,210 @@
+"""Taking calls: decisions, limits, draining, hooks that fail, and many calls at once."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.phone import CALLEE, phone_system, samples
+from tests.virtual_time import virtual_time
+from voiceagent import CallContext, CallReport, Decision, Line, Service, VoiceAgent, tool
+from voiceagent.call import CallClientConfig
+from voiceagent.report import EndReason
+from voiceagent.sandbox.exchange import Behaviour, Party
+
+PLOT = {"script": [{"wait": "agent_done"}, "hangup"], "model": [{"on": "start", "say": "Hello there."}]}
+RATE = 24000
+
+
+class Deciding(VoiceAgent):
+    instruction = "You answer."
+    decision = Decision.ANSWER
+
+    async def on_incoming(self, call: CallContext) -> Decision:
+        return self.decision
+
+
+class Rejecting(Deciding):
+    decision = Decision.REJECT
+
+
+class Connecting(Deciding):
+    decision = Decision.CONNECT
+
+
+@virtual_time
+async def test_a_rejected_call_is_never_answered() -> None:
+    async with phone_system(Rejecting, PLOT) as phone:
+        call, report = await phone.call()
+        events = [event["event"] for event in call.snapshot()["events"]]
+        assert phone.live.records == []
+    assert report.ended is EndReason.REJECTED
+    assert "answered" not in events
+
+
+@virtual_time
+async def test_a_connected_call_goes_on_without_the_agent() -> None:
+    async with phone_system(Connecting, PLOT) as phone:
+        call, report = await phone.call()
+        assert call.snapshot()["state"] == "detached"
+    assert report.ended is EndReason.CONNECTED
+
+
+@virtual_time
+async def test_the_agent_answers_where_the_callee_does_not() -> None:
+    async with phone_system(Connecting, PLOT) as phone:
+        phone.exchange.parties[CALLEE] = Party(Behaviour.NOANSWER, 1000)
+        _, report = await phone.call()
+    assert report.transcript[0].text == "Hello there."
+
+
+@virtual_time
+async def test_calls_beyond_the_limit_are_rejected() -> None:
+    async with phone_system(Deciding, PLOT, max_calls=2) as phone:
+        calls = [phone.ring() for _ in range(4)]
+        reports = [await phone.reports.get() for _ in range(2)]
+        answered = [
+            any(event["event"] == "answered" for event in call.snapshot()["events"]) for call in calls
+        ]
+    assert [report.ended for report in reports] == [EndReason.CALLER_HUNG_UP] * 2
+    assert sorted(answered) == [False, False, True, True]
+
+
+@virtual_time
+async def test_a_stopped_service_lets_its_calls_end() -> None:
+    async with phone_system(Deciding, PLOT) as phone:
+        call = phone.ring()
+        await asyncio.sleep(1)
+        phone.service.stop()
+        report = await phone.reports.get()
+    assert report.ended is EndReason.CALLER_HUNG_UP
+    assert call.snapshot()["end_reason"] == "caller_hangup"
+
+
+class Failing(VoiceAgent):
+    instruction = "You answer."
+
+    async def on_incoming(self, call: CallContext) -> Decision:
+        raise RuntimeError("broken hook")
+
+    async def on_transcript(self, call: CallContext, line: Line) -> None:
+        raise RuntimeError("broken hook")
+
+    async def on_end(self, report: CallReport) -> None:
+        raise RuntimeError("broken hook")
+
+
+@virtual_time
+async def test_hooks_that_fail_are_logged_and_cost_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with phone_system(Failing, PLOT) as phone:
+        _, report = await phone.call()
+    assert report.ended is EndReason.CALLER_HUNG_UP
+    assert caplog.text.count("RuntimeError: broken hook") == 3
+    assert report.call_id in caplog.text
+
+
+class Broken(VoiceAgent):
+    def build_instruction(self, call: CallContext) -> str:
+        raise RuntimeError("no instruction")
+
+
+@virtual_time
+async def test_a_defect_of_the_agent_ends_its_call_and_no_other() -> None:
+    async with phone_system(Broken, PLOT) as phone:
+        call, report = await phone.call()
+        assert call.snapshot()["state"] == "ended"
+        assert phone.service.active_calls == 0
+        phone.service.agent.build_instruction = lambda call: "You answer."  # type: ignore[method-assign]
+        _, second = await phone.call()
+    assert (report.ended, report.end_note) == (EndReason.FAILED, "RuntimeError")
+    assert second.ended is EndReason.CALLER_HUNG_UP
+
+
+@virtual_time
+async def test_neither_keys_nor_numbers_are_logged(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    caplog.set_level(logging.DEBUG, "voiceagent")
+    async with phone_system(Failing, PLOT, reports=tmp_path) as phone:
+        await phone.call()
+        key = phone.exchange.api_key
+    for secret in (key, "+15550100", "+15550199"):
+        assert secret not in caplog.text
+
+
+class Two(VoiceAgent):
+    @tool
+    async def check_out(self, call: CallContext) -> str:
+        return "no docstring"
+
+
+def test_a_tool_that_cannot_be_offered_fails_at_the_start() -> None:
+    with pytest.raises(TypeError, match="tool check_out has no docstring"):
+        Service(Two)
+
+
+def test_a_missing_key_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WSS_API_KEY", "WSS_CONNECTOR_UUID"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match="WSS_API_KEY"):
+        Service(Deciding)
+
+
+def test_a_limit_of_no_calls_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_calls is 0"):
+        Service(Deciding, config=CallClientConfig.sandbox("k", "c", base_url="ws://127.0.0.1:1"), max_calls=0)
+
+
+class Named(VoiceAgent):
+    greeting = None
+
+    def build_instruction(self, call: CallContext) -> str:
+        return call.call_id
+
+
+def tone(hertz: float, seconds: float) -> bytes:
+    t = np.arange(int(RATE * seconds)) / RATE
+    return (8000 * np.sin(2 * np.pi * hertz * t)).astype("<i2").tobytes()
+
+
+def only_tone(pcm: bytes, rate: int, hertz: float) -> bool:
+    """Whether nothing in ``pcm`` comes within 40 dB of a tone, but for the tone itself."""
+    audio = samples(pcm).astype(float)
+    spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio))))
+    loud = np.flatnonzero(spectrum > spectrum.max() / 100) * rate / len(audio)
+    return len(loud) > 0 and bool((np.abs(loud - hertz) < 15).all())
+
+
+@virtual_time
+async def test_twenty_calls_at_once_share_no_audio() -> None:
+    caller_tones = [400 + 40 * index for index in range(20)]
+    agent_tones = [1300 + 40 * index for index in range(20)]
+    async with phone_system(Named, {"model": []}) as phone:
+        calls = [phone.ring() for _ in range(20)]
+        for call in calls:
+            await call.caller.answered()
+        sessions = {
+            record.setup["systemInstruction"]["parts"][0]["text"]: record for record in phone.live.records
+        }
+        for call, hertz, back in zip(calls, caller_tones, agent_tones, strict=True):
+            call.caller.say(tone(hertz, 3.0))
+            audio = base64.b64encode(tone(back, 3.0)).decode()
+            part = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": audio}}
+            session = phone.live.running(sessions[call.call_id].session_id)
+            assert session is not None
+            await session.emit(json.dumps({"serverContent": {"modelTurn": {"parts": [part]}}}).encode())
+        await asyncio.sleep(5)
+        heard = [call.caller.heard() for call in calls]
+        reached = [sessions[call.call_id].audio for call in calls]
+        for call in calls:
+            call.caller.hang_up()
+        reports = [await phone.reports.get() for _ in calls]
+        assert phone.service.active_calls == 0
+    assert {report.ended for report in reports} == {EndReason.CALLER_HUNG_UP}
+    for index in range(20):
+        assert only_tone(heard[index], RATE, agent_tones[index])
+        assert only_tone(reached[index], 16000, caller_tones[index])
