@@ -214,7 +214,7 @@ class Tool:
 
 @lru_cache(maxsize=1024)
 def _signature(function: Callable[..., Any], method: bool) -> _Signature:
-    name = unmarked_options(function).name or getattr(function, "__name__", type(function).__name__)
+    name = unmarked_options(function).name or str(getattr(function, "__name__", type(function).__name__))
     doc = docstring_parser.parse(inspect.getdoc(function) or "")
     description = f"{doc.short_description or ''}\n{doc.long_description or ''}".strip()
     if not description:

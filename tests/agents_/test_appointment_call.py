@@ -1,4 +1,4 @@
-"""The demo's call, on a virtual clock: what the caller hears, what is booked, and what the recording proves."""
+"""The demo's call, on a virtual clock: what the caller hears, what is booked, what the recording proves."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.virtual_time import virtual_time
-from voiceagent.sandbox.caller import play
+from voiceagent.sandbox.caller import AGENT_DONE_SECONDS, play
 from voiceagent.sandbox.leg import TICK_SECONDS, Leg, LegState
 from voiceagent.sandbox.scenario import parse_script
 from voiceagent.sandbox.speech import speak
@@ -84,7 +84,7 @@ async def test_the_caller_waits_until_the_agent_has_spoken_and_stopped() -> None
         await asyncio.sleep(3)
         # A pause between two words is no end.
         line.agent += agent_speech(1) + bytes(2 * RATE // 2) + agent_speech(1)
-    assert line.starts() == [pytest.approx(3 + 2.5 + 0.7, abs=0.06)]
+    assert line.starts() == [pytest.approx(3 + 2.5 + AGENT_DONE_SECONDS, abs=0.06)]
     said = speak("hello", sample_rate=RATE, voice="en-GB")
     assert bytes(line.caller).strip(b"\0") in said
 
@@ -98,7 +98,7 @@ async def test_each_wait_takes_speech_that_came_after_the_callers_last_line() ->
         assert len(line.starts()) == 1
         line.agent += agent_speech(2)
         spoke = line.now()
-    assert line.starts()[1] == pytest.approx(spoke + 2 + 0.7, abs=0.06)
+    assert line.starts()[1] == pytest.approx(spoke + 2 + AGENT_DONE_SECONDS, abs=0.06)
 
 
 @virtual_time

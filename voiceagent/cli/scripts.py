@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from voiceagent.cli import CommandError
+from voiceagent.sandbox.document import read_yaml
 from voiceagent.sandbox.scenario import Numbers, ScenarioError, load_scenario
 
 
@@ -32,7 +31,9 @@ def read_call_script(path: Path) -> CallScript:
     except ScenarioError as error:
         raise CommandError(error) from None
     text = path.read_text(encoding="utf-8")
-    steps = yaml.safe_load(text).get("script") or []
+    # Not a plain YAML load: a scenario's `say: yes` is a word, not a truth value.
+    script = read_yaml(text, str(path)).mapping().get("script")
+    steps = [] if script is None or script.is_null else script.plain()
     for step in steps:
         if isinstance(step, dict) and "play" in step:
             # The exchange may run in another folder than the one that the file's paths are relative to.

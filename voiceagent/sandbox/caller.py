@@ -18,7 +18,7 @@ from voiceagent.sandbox.speech import speak
 
 logger = logging.getLogger(__name__)
 
-AGENT_DONE_SECONDS = 0.7
+AGENT_DONE_SECONDS = 1.0
 """The agent has stopped when it has been quiet for so long."""
 
 PATIENCE_SECONDS = 30.0

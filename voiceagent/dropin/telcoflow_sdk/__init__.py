@@ -1,1 +1,32 @@
-"""TODO"""
+"""``voiceagent.call`` under the names of the Telcoflow SDK 0.24.0: programs written for it run unchanged.
+
+Rule: it only renames. Without a ``base_url`` the client connects to ``VOICEAGENT_CALL_URL``, if that is set.
+"""
+
+import logging
+
+from telcoflow_sdk import events, exceptions
+from telcoflow_sdk.events import CallEvent, ClientEvent
+from voiceagent.call import ActiveCall, CallClient, CallClientConfig
+
+__all__ = [
+    "ActiveCall",
+    "CallEvent",
+    "ClientEvent",
+    "TelcoflowClient",
+    "TelcoflowClientConfig",
+    "events",
+    "exceptions",
+]
+
+
+class TelcoflowClientConfig(CallClientConfig):
+    """:class:`voiceagent.call.CallClientConfig` under its Telcoflow name."""
+
+
+class TelcoflowClient(CallClient):
+    """:class:`voiceagent.call.CallClient` under its Telcoflow name."""
+
+
+# Programs that set up logging for the SDK's own name get no complaint; the records come from voiceagent.call.
+logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -1,0 +1,44 @@
+"""What a wheel of this project contains: ``python tests/project/wheel.py WHEEL`` checks it."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from pathlib import Path, PurePosixPath
+
+TOP_LEVEL = {"voiceagent", "telcoflow_sdk", "agentao_sdk"}
+NEEDED = {
+    "voiceagent/__init__.py",
+    "voiceagent/py.typed",
+    "voiceagent/cli/__init__.py",
+    "voiceagent/_templates/agents/appointment_booking/__init__.py",
+    "voiceagent/_templates/tools/booking/__init__.py",
+    "telcoflow_sdk/__init__.py",
+    "agentao_sdk/__init__.py",
+}
+
+
+def faults(wheel: Path) -> list[str]:
+    """What is wrong with the wheel's contents, one sentence each; empty if nothing is."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {PurePosixPath(name) for name in archive.namelist()}
+    top_level = {name.parts[0] for name in names}
+    dist_info = {part for part in top_level if part.endswith(".dist-info")}
+    found = [f"{part} is installed at top level" for part in sorted(top_level - TOP_LEVEL - dist_info)]
+    found += [f"{path} is missing" for path in sorted(NEEDED - {str(name) for name in names})]
+    found += [
+        f"{name} is not a source file of the package"
+        for name in sorted(names)
+        if name.suffix in {".pyc", ".db", ".wav", ".env"} or name.is_relative_to("voiceagent/dropin")
+    ]
+    if len(dist_info) != 1:
+        found.append(f"one .dist-info folder is expected, not {sorted(dist_info)}")
+    return found
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python tests/project/wheel.py WHEEL")
+    if wrong := faults(Path(sys.argv[1])):
+        sys.exit("\n".join(wrong))
+    print("wheel: contents as they should be")

@@ -1,0 +1,128 @@
+"""From a notification to a call: who rings is claimed, and the server is told when we are ready for it.
+
+Rule: a call is claimed only when the program has a handler for it, so that meanwhile another worker may
+take it. After ``HANDLER_TIMEOUT`` without a handler it is claimed to be rejected, lest it rings for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from voiceagent.call._control import ControlLink, request_id
+from voiceagent.call.events import INCOMING_CALL
+from voiceagent.call.exceptions import WSSConnectionError
+from voiceagent.wire import control
+
+HANDLER_TIMEOUT = 30.0
+"""Seconds that a call waits for the program to register a handler."""
+
+CALL_IN_TIMEOUT = 30.0
+"""Seconds within which ``call.in`` follows ``session.ready``."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Claim:
+    """One attempt to take a session."""
+
+    session_id: str
+    call_in: asyncio.Future[control.CallIn]
+    task: asyncio.Task[None] | None = None
+
+
+class Intake:
+    """Claims sessions on a control link and hands over their calls.
+
+    Args:
+        link: Where to claim.
+        handler_ready: Set while the program has a handler for incoming calls.
+        spawn: Starts a task of the client.
+        take: Gets each call that was claimed, and whether it is to be rejected.
+    """
+
+    def __init__(
+        self,
+        link: ControlLink,
+        handler_ready: asyncio.Event,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        take: Callable[[control.CallIn, bool], None],
+    ) -> None:
+        self._link = link
+        self._handler_ready = handler_ready
+        self._spawn = spawn
+        self._take = take
+        self._claims: dict[str, _Claim] = {}
+
+    def notified(self, notification: control.SessionNotify) -> None:
+        """Something waits. A repeated notification of a session that is being claimed changes nothing."""
+        session_id = notification.session_id
+        if notification.channel != "TELCO" or session_id in self._claims:
+            return
+        claim = _Claim(session_id, asyncio.get_running_loop().create_future())
+        self._claims[session_id] = claim
+        claim.task = self._spawn(self._claim(claim))
+
+    def call_in(self, call_in: control.CallIn) -> None:
+        """The address of a claimed call came."""
+        claim = self._claims.get(call_in.session_id)
+        if claim is not None and not claim.call_in.done():
+            claim.call_in.set_result(call_in)
+
+    def session_closed(self, session_id: str) -> None:
+        """The caller gave up before the call was ours."""
+        claim = self._claims.pop(session_id, None)
+        if claim is not None and claim.task is not None:
+            claim.task.cancel()
+
+    def forget_all(self) -> None:
+        """The link broke, or the client closes. The server notifies again of every call that still rings."""
+        for session_id in tuple(self._claims):
+            self.session_closed(session_id)
+
+    async def reclaim(self, session_id: str) -> None:
+        """After a reconnect, be the one again who is told about the session of a call that we have."""
+        try:
+            if await self._open(session_id):
+                self._link.send(control.SessionReady(session_id=session_id))
+        except WSSConnectionError as error:
+            logger.info("session %s: not claimed again: %s", session_id, error)
+
+    async def _claim(self, claim: _Claim) -> None:
+        session_id = claim.session_id
+        try:
+            reject = not await self._program_is_ready()
+            if reject:
+                logger.warning("session %s: rejected, no handler for %s", session_id, INCOMING_CALL)
+            if not await self._open(session_id):
+                return
+            self._link.send(control.SessionReady(session_id=session_id))
+            async with asyncio.timeout(CALL_IN_TIMEOUT):
+                call_in = await claim.call_in
+            self._take(call_in, reject)
+        except TimeoutError:
+            logger.warning("session %s: claimed, but no call came within %g s", session_id, CALL_IN_TIMEOUT)
+        except WSSConnectionError as error:
+            logger.warning("session %s: not claimed: %s", session_id, error)
+        finally:
+            if self._claims.get(session_id) is claim:
+                del self._claims[session_id]
+
+    async def _program_is_ready(self) -> bool:
+        try:
+            async with asyncio.timeout(HANDLER_TIMEOUT):
+                await self._handler_ready.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _open(self, session_id: str) -> bool:
+        answer = await self._link.request(control.SessionOpen(req_id=request_id(), session_id=session_id))
+        if not answer.ok:
+            # SESSION_BUSY: another worker was faster. The others: the caller has given up meanwhile.
+            logger.info("session %s: not ours: %s", session_id, answer.error_code)
+        return answer.ok

@@ -1,0 +1,245 @@
+"""The media link of one call: a WebSocket that carries its commands, its events and its audio.
+
+It never reconnects: when it is gone, the call is over for this agent. Messages are written in the step in
+which they are given, so their order on the wire is the order of the program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from typing import Any, Protocol
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
+
+from voiceagent.call._websocket import open_websocket, write
+from voiceagent.call.config import CallClientConfig, check_url
+from voiceagent.call.exceptions import (
+    WSSAuthenticationError,
+    WSSCallClosedError,
+    WSSCallCommandError,
+    WSSCallCommandTimeoutError,
+    WSSCallError,
+    WSSConnectionError,
+    WSSMediaError,
+)
+from voiceagent.wire import Unknown, WireError, control, encode, frames, media
+
+PING_INTERVAL = 20.0
+PING_TIMEOUT = 20.0
+
+OPEN_ATTEMPTS = 3
+"""A media link that cannot be opened is tried again: the token outlives a failed attempt."""
+
+RETRY_DELAY = 0.25
+"""Seconds before the second attempt; the third waits twice as long."""
+
+WRITE_LIMIT = 1 << 16
+"""Bytes that may wait in the socket's own buffer before audio stays in the queue, where it can be cleared."""
+
+logger = logging.getLogger(__name__)
+
+
+class MediaListener(Protocol):
+    """The call that a media link belongs to. Called on the event loop; must not block."""
+
+    def audio_received(self, pcm: bytes) -> None:
+        """The parties said something."""
+
+    def audio_requested(self, size: int) -> None:
+        """The server asks for ``size`` bytes of audio."""
+
+    def command_answered(self, command: str, error: WSSCallError | None) -> None:
+        """The server did what a command says, or refused it. Comes before the command's waiter goes on."""
+
+    def event_received(self, event: media.CallEventData) -> None:
+        """The server reports an event."""
+
+
+class MediaLink:
+    """One call's media link. :meth:`open` it, then :meth:`run` it until it is closed."""
+
+    def __init__(self, call_in: control.CallIn, config: CallClientConfig, listener: MediaListener) -> None:
+        self._call_id = call_in.call_id
+        self._url = call_in.url
+        self._token = call_in.token
+        self._config = config
+        self._listener = listener
+        self._socket: ClientConnection | None = None
+        self._commands: dict[str, tuple[str, asyncio.Future[None]]] = {}
+        self.malformed = 0
+        self.foreign_frames = 0
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            WSSMediaError: the link cannot be opened.
+        """
+        try:
+            check_url(self._url, name="the media URL", allow_insecure=self._config.allow_insecure)
+        except ValueError as error:
+            raise WSSMediaError(str(error)) from None
+        for attempt in range(1, OPEN_ATTEMPTS + 1):
+            try:
+                self._socket = await self._connect()
+                break
+            except WSSAuthenticationError as error:
+                raise WSSMediaError(str(error)) from None
+            except WSSConnectionError as error:
+                if attempt == OPEN_ATTEMPTS:
+                    raise WSSMediaError(str(error)) from None
+                logger.warning("call %s: the media link cannot be opened yet: %s", self._call_id, error)
+            await asyncio.sleep(RETRY_DELAY * attempt)
+        logger.info("call %s: the media link is open: %s", self._call_id, self._url)
+
+    async def run(self) -> bool:
+        """Read until the link is closed. Tells whether it was closed in order, and did not break."""
+        socket = self._socket
+        assert socket is not None, "open() comes first"
+        try:
+            while True:
+                message = await socket.recv()
+                if isinstance(message, str):
+                    self._text_received(message)
+                else:
+                    self._frame_received(message)
+        except ConnectionClosedOK:
+            return True
+        except ConnectionClosed as closed:
+            logger.info("call %s: the media link broke: %s", self._call_id, closed)
+            return False
+        finally:
+            await socket.close()
+
+    async def close(self) -> None:
+        """Close the link."""
+        if self._socket is not None:
+            await self._socket.close()
+
+    @property
+    def congested(self) -> bool:
+        """Whether the network takes less than we give it."""
+        socket = self._socket
+        return socket is not None and socket.transport.get_write_buffer_size() > WRITE_LIMIT
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send an audio frame."""
+        if self._socket is not None:
+            write(self._socket, frame)
+
+    def send_command(
+        self, command: str, *, timeout_ms: int = media.COMMAND_TIMEOUT_MS, data: dict[str, Any] | None = None
+    ) -> str:
+        """Send a command without waiting for its answer, and return its id."""
+        command_id = str(uuid.uuid4())
+        message = media.Command(
+            data=media.CommandData(command_id=command_id, command=command, timeout_ms=timeout_ms, data=data)
+        )
+        logger.debug("call %s: command %s", self._call_id, command)
+        if self._socket is not None:
+            write(self._socket, encode(message))
+        return command_id
+
+    async def command(
+        self, command: str, *, timeout_ms: int = media.COMMAND_TIMEOUT_MS, data: dict[str, Any] | None = None
+    ) -> None:
+        """Send a command and wait until the server has done it.
+
+        An answer that comes after its waiter gave up still reaches the listener: it changed the call.
+
+        Raises:
+            WSSCallCommandError: the server refuses.
+            WSSCallCommandTimeoutError: it does not answer in time.
+            WSSCallClosedError: the call ended first.
+            WSSMediaError: the link broke first.
+        """
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._commands[self.send_command(command, timeout_ms=timeout_ms, data=data)] = (command, answer)
+        done, _ = await asyncio.wait((answer,), timeout=timeout_ms / 1000 + media.COMMAND_GRACE)
+        if not done:
+            error = WSSCallCommandTimeoutError(f"the call server does not answer {command}")
+            self._listener.command_answered(command, error)
+            raise error
+        answer.result()
+
+    def fail_commands(self, error: type[WSSCallClosedError] | type[WSSMediaError], text: str) -> None:
+        """Nothing more will be answered: whoever waits gets the error."""
+        for _, answer in self._commands.values():
+            if not answer.done():
+                answer.set_exception(error(text))
+                # Whoever sent it may have stopped waiting; then nobody is left to retrieve the error.
+                answer.exception()
+        self._commands.clear()
+
+    async def _connect(self) -> ClientConnection:
+        return await open_websocket(
+            self._url,
+            {"Authorization": f"Bearer {self._token}", control.VERSION_HEADER: control.SDK_VERSION},
+            self._config.tls(self._url),
+            ping_interval=PING_INTERVAL,
+            ping_timeout=PING_TIMEOUT,
+            logger=logger,
+        )
+
+    def _frame_received(self, frame: bytes) -> None:
+        try:
+            channel, pcm = frames.decode_frame(frame)
+        except WireError as error:
+            self._malformed(error)
+            return
+        if channel == frames.MIXED:
+            self._listener.audio_received(bytes(pcm))
+        else:
+            self.foreign_frames += 1
+
+    def _text_received(self, text: str) -> None:
+        try:
+            message = media.decode_server(text)
+        except WireError as error:
+            self._malformed(error)
+            return
+        match message:
+            case media.BufferRequest(data=request):
+                if request.channel_id == frames.MIXED:
+                    self._listener.audio_requested(request.requested_bytes)
+            case media.CommandResponse(data=response):
+                self._command_answered(response)
+            case media.CallEvent(data=event):
+                self._listener.event_received(event)
+            case Unknown(type=kind):
+                logger.debug("call %s: skipped a message of type %r", self._call_id, kind)
+
+    def _command_answered(self, response: media.CommandResponseData) -> None:
+        command, answer = self._commands.pop(response.command_id, (None, None))
+        if command is None or answer is None:
+            return
+        error = None if response.success else _error(command, response)
+        self._listener.command_answered(command, error)
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(None)
+        else:
+            answer.set_exception(error)
+            answer.exception()
+
+    def _malformed(self, error: WireError) -> None:
+        self.malformed += 1
+        if self.malformed == 1:
+            logger.warning(
+                "call %s: dropped a malformed message; further ones are only counted: %s",
+                self._call_id,
+                error,
+            )
+
+
+def _error(command: str, response: media.CommandResponseData) -> WSSCallError:
+    code, text = response.error_code or "UNKNOWN", response.error_message or ""
+    if code == media.TIMEOUT:
+        return WSSCallCommandTimeoutError(f"{command}: {text or 'the server ran out of time'}")
+    if code == media.CALL_TERMINATED_CODE:
+        return WSSCallClosedError(f"{command}: {text or 'the call has ended'}")
+    return WSSCallCommandError(code, text)

@@ -1,0 +1,235 @@
+"""The outgoing audio of one call: a bounded queue that the server empties by asking.
+
+Nothing here waits or writes: the owner calls :meth:`OutgoingAudio.take` whenever audio was queued or credit
+was granted, and sends what it gets. All bounds are in bytes; a chunk that does not fit is refused whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from voiceagent.call._playout import Playout
+from voiceagent.call.base import Playback
+from voiceagent.call.exceptions import BufferClosedError, BufferFullError
+from voiceagent.wire import frames
+
+FRAME_MS = 40
+"""Longest audio frame sent. Short, so that little is on its way when the caller barges in."""
+
+MAX_OPEN_REQUESTS = 1024
+"""Requests kept apart; further ones are added to the last, so that a server cannot fill the memory."""
+
+DRAIN_GRACE = 2.0
+"""Seconds beyond the audio's own length after which :meth:`OutgoingAudio.drained` stops waiting."""
+
+_CHANNEL = bytes((frames.MIXED,))
+
+
+class OutgoingAudio:
+    """Queue, open requests and playout position of one call."""
+
+    def __init__(self, capacity: int, sample_rate: int) -> None:
+        self._capacity = capacity
+        self._sample_rate = sample_rate
+        self._frame_limit = frames.ms_to_bytes(FRAME_MS, sample_rate)
+        self._chunks: deque[bytes] = deque()
+        self._offset = 0
+        self._size = 0
+        self._requests: deque[int] = deque()
+        self._odd_byte = 0
+        self._playout = Playout()
+        self._generation = 0
+        self._closed = False
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._drains: list[tuple[int, asyncio.Future[None]]] = []
+
+    @property
+    def size(self) -> int:
+        """Bytes queued here, not sent yet."""
+        return self._size
+
+    @property
+    def largest_chunk(self) -> int:
+        """Bytes of the largest chunk that fits into the empty queue."""
+        return self._capacity // frames.BYTES_PER_SAMPLE * frames.BYTES_PER_SAMPLE
+
+    @property
+    def playback(self) -> Playback:
+        """What has been queued and played, in milliseconds."""
+        return Playback(
+            frames.bytes_to_ms(self._playout.queued, self._sample_rate),
+            frames.bytes_to_ms(self._playout.played, self._sample_rate),
+        )
+
+    @property
+    def held_by_server(self) -> bool:
+        """Whether the server may hold audio of ours."""
+        return self._playout.held_by_server
+
+    def check(self, pcm: bytes) -> None:
+        """Refuse what can never be queued.
+
+        Raises:
+            ValueError: the chunk ends in half a sample.
+            BufferClosedError: the call has ended.
+        """
+        if len(pcm) % frames.BYTES_PER_SAMPLE:
+            raise ValueError(f"{len(pcm)} bytes of 16-bit PCM end in half a sample")
+        if self._closed:
+            raise BufferClosedError("the call has ended")
+
+    def put(self, pcm: bytes) -> None:
+        """Queue a chunk, whole or not at all.
+
+        Raises:
+            ValueError: the chunk ends in half a sample.
+            BufferFullError: it does not fit.
+            BufferClosedError: the call has ended.
+        """
+        self.check(pcm)
+        if self._size + len(pcm) > self._capacity or self._waiting:
+            raise BufferFullError(
+                f"{len(pcm)} bytes do not fit: {self._size} of {self._capacity} bytes are queued"
+            )
+        self._append(pcm)
+
+    async def put_when_room(self, pcm: bytes) -> bool:
+        """Queue a chunk as soon as it fits, in turn. False if the queue was cleared while it waited.
+
+        A chunk that waits is as old as what is queued before it, so it is dropped with it.
+
+        Raises:
+            ValueError: the chunk ends in half a sample, or is larger than the whole queue.
+            BufferClosedError: the call has ended, also while this waited.
+        """
+        self.check(pcm)
+        if len(pcm) > self._capacity:
+            raise ValueError(f"{len(pcm)} bytes never fit into a queue of {self._capacity} bytes")
+        if self._waiting or self._size + len(pcm) > self._capacity:
+            generation = self._generation
+            entry = (len(pcm), asyncio.get_running_loop().create_future())
+            self._waiting.append(entry)
+            try:
+                await entry[1]
+                if self._closed:
+                    raise BufferClosedError("the call has ended")
+                if generation != self._generation:
+                    return False
+                self._append(pcm)
+            finally:
+                if generation == self._generation:
+                    self._waiting.remove(entry)
+                    self._admit()
+        else:
+            self._append(pcm)
+        return True
+
+    def grant(self, size: int) -> None:
+        """The server asks for ``size`` bytes."""
+        if size <= 0:
+            return
+        self._playout.requested(size)
+        # A sample is never split between two requests: an odd byte of credit waits for the next one.
+        size += self._odd_byte
+        self._odd_byte = size % frames.BYTES_PER_SAMPLE
+        size -= self._odd_byte
+        if len(self._requests) < MAX_OPEN_REQUESTS:
+            if size:
+                self._requests.append(size)
+        else:
+            self._requests[-1] += size
+        if self._drains:
+            for position, waiter in self._drains:
+                if self._playout.played >= position:
+                    _wake(waiter)
+
+    def take(self) -> bytes | None:
+        """The next frame to send: what is queued, up to the oldest request and the frame limit."""
+        if not self._size or not self._requests:
+            return None
+        size = min(self._requests[0], self._size, self._frame_limit)
+        frame = self._cut(size)
+        self._size -= size
+        if self._requests[0] == size:
+            self._requests.popleft()
+        else:
+            self._requests[0] -= size
+        self._playout.sent(size)
+        if self._waiting:
+            self._admit()
+        return frame
+
+    def clear(self) -> None:
+        """Forget everything that is queued, and the chunks that wait for room. Open requests stay open."""
+        self._chunks.clear()
+        self._offset = self._size = 0
+        self._generation += 1
+        self._playout.cleared()
+        for _, waiter in self._waiting:
+            _wake(waiter)
+        self._waiting.clear()
+        for _, waiter in self._drains:
+            _wake(waiter)
+
+    def close(self) -> None:
+        """The call has ended: nothing more is accepted, nobody waits any longer."""
+        self._closed = True
+        self.clear()
+
+    async def drained(self) -> None:
+        """Wait until all that is queued now has been played, or was cleared, or the call has ended.
+
+        A server that asks for less than it played cannot make it wait for ever: it gives up
+        ``DRAIN_GRACE`` seconds after the audio would have ended.
+        """
+        position = self._playout.queued
+        missing = position - self._playout.played
+        if self._closed or missing <= 0:
+            return
+        loop = asyncio.get_running_loop()
+        entry = (position, loop.create_future())
+        self._drains.append(entry)
+        try:
+            seconds = frames.bytes_to_ms(missing, self._sample_rate) / 1000
+            await asyncio.wait((entry[1],), timeout=seconds + DRAIN_GRACE)
+        finally:
+            self._drains.remove(entry)
+
+    def _append(self, pcm: bytes) -> None:
+        if pcm:
+            self._chunks.append(pcm)
+            self._size += len(pcm)
+            self._playout.accepted(len(pcm))
+
+    def _cut(self, size: int) -> bytes:
+        """Take ``size`` bytes off the queue as a frame, copying them once."""
+        chunk, start = self._chunks[0], self._offset
+        end = start + size
+        if end < len(chunk):
+            self._offset = end
+            return _CHANNEL + memoryview(chunk)[start:end]
+        parts: list[bytes | memoryview] = [_CHANNEL]
+        while size:
+            chunk, start = self._chunks[0], self._offset
+            end = min(start + size, len(chunk))
+            parts.append(memoryview(chunk)[start:end])
+            size -= end - start
+            if end == len(chunk):
+                self._chunks.popleft()
+                self._offset = 0
+            else:
+                self._offset = end
+        return b"".join(parts)
+
+    def _admit(self) -> None:
+        """Wake the first that waits for room, if its chunk fits now."""
+        if self._waiting:
+            size, waiter = self._waiting[0]
+            if self._size + size <= self._capacity:
+                _wake(waiter)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,284 @@
+"""One call on the inside: its state, and what its media link, its queues and its handlers do to each other.
+
+Rule: the state changes when the server's word arrives, in that very step, and ``DISCONNECTED`` is final.
+:class:`~voiceagent.call.ActiveCall` is the outside of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from voiceagent.call._handlers import Handler, Handlers, Spawn, run
+from voiceagent.call._incoming import IncomingAudio
+from voiceagent.call._media import MediaLink
+from voiceagent.call._outgoing import OutgoingAudio
+from voiceagent.call.config import CallClientConfig
+from voiceagent.call.events import CallEvent
+from voiceagent.call.exceptions import (
+    WSSCallClosedError,
+    WSSCallCommandError,
+    WSSCallError,
+    WSSMediaError,
+)
+from voiceagent.wire import control, media
+
+CONGESTION_DELAY = 0.02
+"""Seconds after which a network that was too slow is tried again."""
+
+logger = logging.getLogger(__name__)
+
+
+class CallState(enum.StrEnum):
+    """Where a call is, as the agent sees it."""
+
+    PENDING = "PENDING"
+    """It rings. The agent may answer it, connect it, or reject it by ending it."""
+
+    ANSWERED = "ANSWERED"
+    """Caller and agent talk."""
+
+    CONNECTED = "CONNECTED"
+    """Caller, callee and agent talk."""
+
+    DISCONNECTED = "DISCONNECTED"
+    """The call is over for the agent. Final."""
+
+
+class EndReason(enum.StrEnum):
+    """Why a call is over for the agent."""
+
+    CLOSED = "closed"
+    """The agent left with ``close()``."""
+
+    DISCONNECTED = "disconnected"
+    """The agent ended or rejected it with ``disconnect()``."""
+
+    FORCED = "forced"
+    """The agent tore it down with ``force_disconnect()``."""
+
+    TERMINATED = "terminated"
+    """A party hung up, or the server ended it."""
+
+    MEDIA_LOST = "media_lost"
+    """The media link broke."""
+
+    ABANDONED = "abandoned"
+    """The client was shut down."""
+
+
+_ALLOWED: dict[str, frozenset[CallState]] = {
+    media.ANSWER: frozenset({CallState.PENDING}),
+    media.CONNECT: frozenset({CallState.PENDING, CallState.ANSWERED}),
+    media.WHISPER: frozenset({CallState.CONNECTED}),
+    media.BARGE: frozenset({CallState.CONNECTED}),
+    media.SPY: frozenset({CallState.CONNECTED}),
+}
+
+_FAILED = {media.ANSWER: CallEvent.CALL_ANSWER_FAILED, media.CONNECT: CallEvent.CALL_CONNECT_FAILED}
+
+_ENDS = {media.CLOSE: EndReason.CLOSED, media.DISCONNECT: EndReason.DISCONNECTED}
+
+
+class CallSession:
+    """State, media link, audio queues and handlers of one call."""
+
+    def __init__(
+        self,
+        call_in: control.CallIn,
+        config: CallClientConfig,
+        spawn: Spawn,
+        ended: Callable[[CallSession], None],
+    ) -> None:
+        self.call_id = call_in.call_id
+        self.session_id = call_in.session_id
+        self.caller_number = call_in.from_ or None
+        self.callee_number = call_in.to or None
+        self.sample_rate = config.sample_rate
+        self.state = CallState.PENDING
+        self.end_reason: EndReason | None = None
+        self.over = asyncio.Event()
+        self.outgoing = OutgoingAudio(config.buffer_size, config.sample_rate)
+        self.incoming = IncomingAudio(config.sample_rate)
+        self.link = MediaLink(call_in, config, self)
+        self._handlers = Handlers(CallEvent, "call")
+        self._spawn = spawn
+        self._ended = ended
+        self._retry: asyncio.TimerHandle | None = None
+
+    # The life of the call -----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Live until the media link is closed. :meth:`MediaLink.open` comes first."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                closing = tasks.create_task(self._close_link_when_over())
+                in_order = await self.link.run()
+                self.end(EndReason.TERMINATED if in_order else EndReason.MEDIA_LOST)
+                closing.cancel()
+        finally:
+            self.end(EndReason.ABANDONED)
+
+    async def _close_link_when_over(self) -> None:
+        await self.over.wait()
+        await self.link.close()
+
+    def end(self, reason: EndReason) -> None:
+        """The call is over for the agent. Only the first reason counts."""
+        if self.state is CallState.DISCONNECTED:
+            return
+        logger.info("call %s: over: %s", self.call_id, reason)
+        self.state = CallState.DISCONNECTED
+        self.end_reason = reason
+        if self._retry is not None:
+            self._retry.cancel()
+        self.outgoing.close()
+        self.incoming.close()
+        if reason is EndReason.MEDIA_LOST:
+            self.link.fail_commands(WSSMediaError, "the media link broke")
+        else:
+            self.link.fail_commands(WSSCallClosedError, "the call has ended")
+        self.over.set()
+        self._emit(CallEvent.CALL_TERMINATED, {"reason": reason.value})
+        self._ended(self)
+
+    # Handlers -----------------------------------------------------------------------------------------
+
+    def add_handler(self, event: str, handler: Handler) -> None:
+        """Register a handler. One that is late for the end of the call is called for it all the same."""
+        self._handlers.add(event, handler)
+        if event == CallEvent.CALL_TERMINATED and self.end_reason is not None:
+            late = self._handlers.calls(event, {"reason": self.end_reason.value})[-1]
+            self._spawn_handler(event, late)
+
+    def _emit(self, event: CallEvent, details: dict[str, Any]) -> None:
+        for call in self._handlers.calls(event, details):
+            self._spawn_handler(event, call)
+
+    def _spawn_handler(self, event: str, call: Callable[[], Any]) -> None:
+        async def handle() -> None:
+            await run(call, logger, f"call {self.call_id}: {event}")
+
+        self._spawn(handle())
+
+    # Commands -----------------------------------------------------------------------------------------
+
+    async def command(
+        self, name: str, *, timeout_ms: int = media.COMMAND_TIMEOUT_MS, data: dict[str, Any] | None = None
+    ) -> None:
+        """Give a command that the state allows, and wait until it is done."""
+        if self.state is CallState.DISCONNECTED:
+            raise WSSCallClosedError(f"{name}: the call has ended")
+        if self.state not in _ALLOWED[name]:
+            allowed = " or ".join(sorted(_ALLOWED[name]))
+            raise WSSCallCommandError(
+                media.INVALID_STATE, f"{name}: the call is {self.state}, but must be {allowed}"
+            )
+        await self.link.command(name, timeout_ms=timeout_ms, data=data)
+
+    async def finish(self, name: str) -> None:
+        """Give a command that has nothing left to do once the call is over: then it is no error."""
+        if self.state is CallState.DISCONNECTED:
+            return
+        try:
+            await self.link.command(name)
+        except (WSSCallClosedError, WSSMediaError):
+            logger.debug("call %s: it was over before %s was done", self.call_id, name)
+
+    def force_end(self) -> None:
+        """Tell the server, and do not wait for what it says."""
+        if self.state is not CallState.DISCONNECTED:
+            self.link.send_command(media.DISCONNECT)
+            self.end(EndReason.FORCED)
+
+    # Outgoing audio -----------------------------------------------------------------------------------
+
+    async def queue_all(self, pcm: bytes) -> None:
+        """Queue a chunk of any length, waiting for room as often as it takes."""
+        outgoing = self.outgoing
+        outgoing.check(pcm)
+        step = outgoing.largest_chunk
+        for start in range(0, len(pcm), step):
+            if not await outgoing.put_when_room(pcm[start : start + step]):
+                return
+            self.pump()
+
+    def pump(self) -> None:
+        """Send what is queued, as far as the server asked for it and the network takes it."""
+        link, outgoing = self.link, self.outgoing
+        while not link.congested:
+            frame = outgoing.take()
+            if frame is None:
+                return
+            link.send_frame(frame)
+        if self._retry is None and self.state is not CallState.DISCONNECTED:
+            self._retry = asyncio.get_running_loop().call_later(CONGESTION_DELAY, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self.pump()
+
+    def clear(self) -> bool:
+        """Empty the queue. Tells whether the server may hold audio that it has to drop, too."""
+        held = self.outgoing.held_by_server
+        self.outgoing.clear()
+        return held and self.state is not CallState.DISCONNECTED
+
+    # What the media link tells (MediaListener) --------------------------------------------------------
+
+    def audio_received(self, pcm: bytes) -> None:
+        """The parties said something."""
+        dropped = self.incoming.dropped_bytes
+        self.incoming.put(pcm)
+        if not dropped and self.incoming.dropped_bytes:
+            logger.warning(
+                "call %s: the program is slow to read audio_stream(); the oldest audio is dropped",
+                self.call_id,
+            )
+
+    def audio_requested(self, size: int) -> None:
+        """The server asks for audio."""
+        self.outgoing.grant(size)
+        self.pump()
+
+    def command_answered(self, command: str, error: WSSCallError | None) -> None:
+        """The server did what a command says, or refused it."""
+        if self.state is CallState.DISCONNECTED:
+            return
+        if isinstance(error, WSSCallClosedError):
+            self.end(EndReason.TERMINATED)
+        elif error is not None:
+            self._command_failed(command, error)
+        elif command in _ENDS:
+            self.end(_ENDS[command])
+        elif command == media.ANSWER and self.state is CallState.PENDING:
+            self._go(CallState.ANSWERED, CallEvent.CALL_ANSWERED)
+        elif command == media.CONNECT and self.state is not CallState.CONNECTED:
+            self._go(CallState.CONNECTED, CallEvent.CALL_CONNECTED)
+
+    def event_received(self, event: media.CallEventData) -> None:
+        """The server reports an event. Those that this version does not know are skipped."""
+        if event.event == media.TERMINATED_EVENT:
+            self.end(EndReason.TERMINATED)
+        elif event.event == media.ERROR_EVENT and self.state is not CallState.DISCONNECTED:
+            logger.warning("call %s: the server reports an error: %s", self.call_id, event.error_code)
+            self._emit(
+                CallEvent.CALL_ERROR,
+                {"error_code": event.error_code, "error_message": event.error_message},
+            )
+
+    def _go(self, state: CallState, event: CallEvent) -> None:
+        logger.info("call %s: %s", self.call_id, state)
+        self.state = state
+        self._emit(event, {})
+
+    def _command_failed(self, command: str, error: WSSCallError) -> None:
+        logger.info("call %s: %s failed: %s", self.call_id, command, error)
+        event = _FAILED.get(command)
+        if event is not None:
+            code = error.error_code if isinstance(error, WSSCallCommandError) else media.TIMEOUT
+            text = error.error_message if isinstance(error, WSSCallCommandError) else str(error)
+            self._emit(event, {"error_code": code, "error_message": text})

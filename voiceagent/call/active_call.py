@@ -1,0 +1,265 @@
+"""A phone call that came in through the call server, as the program sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple, TypeVar, overload
+
+from voiceagent.call._handlers import Handler
+from voiceagent.call._session import CallSession, CallState, EndReason
+from voiceagent.call.base import Capabilities, Playback
+from voiceagent.wire import media
+
+_AnyHandler = TypeVar("_AnyHandler", bound=Handler)
+
+
+class Counters(NamedTuple):
+    """What went wrong on one call without ending it."""
+
+    malformed_messages: int
+    """Messages and frames from the server that were dropped because they do not follow the protocol."""
+
+    foreign_frames: int
+    """Audio frames on channels other than the call's, dropped."""
+
+    incoming_dropped_bytes: int
+    """Incoming audio dropped because the program was slow to read it."""
+
+
+class ActiveCall:
+    """One phone call. Programs get it from an ``INCOMING_CALL`` handler; its media link is open by then.
+
+    Audio is mono, signed 16-bit little-endian PCM at :attr:`sample_rate`, in both directions.
+
+    Commands raise :class:`~voiceagent.call.exceptions.WSSCallCommandError` when the server refuses them or
+    (code ``INVALID_STATE``) the state forbids them, :class:`~voiceagent.call.exceptions.WSSCallClosedError`
+    when the call has ended or ends meanwhile, :class:`~voiceagent.call.exceptions.WSSMediaError` when the
+    media link breaks meanwhile, and :class:`~voiceagent.call.exceptions.WSSCallCommandTimeoutError` when the
+    server does not answer.
+    """
+
+    def __init__(self, session: CallSession) -> None:
+        """Made by the client."""
+        self._session = session
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.call_id} {self.state}>"
+
+    # What the call is ---------------------------------------------------------------------------------
+
+    @property
+    def call_id(self) -> str:
+        """Unique id of the call."""
+        return self._session.call_id
+
+    @property
+    def caller_number(self) -> str | None:
+        """Who calls; None if withheld."""
+        return self._session.caller_number
+
+    @property
+    def callee_number(self) -> str | None:
+        """Who was called."""
+        return self._session.callee_number
+
+    @property
+    def direction(self) -> str:
+        """``"MT"``: the call came in."""
+        return "MT"
+
+    @property
+    def sample_rate(self) -> int:
+        """Sample rate of both directions in Hz."""
+        return self._session.sample_rate
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """This line can connect the callee, whisper, and tell what was played."""
+        return Capabilities(transfer=True, whisper=True, exact_playback=True)
+
+    @property
+    def state(self) -> CallState:
+        """Where the call is. It changes when the server's word arrives."""
+        return self._session.state
+
+    @property
+    def end_reason(self) -> EndReason | None:
+        """Why the call is over; None while it is not."""
+        return self._session.end_reason
+
+    @property
+    def playback(self) -> Playback:
+        """What has been queued and what has been played so far.
+
+        The position is exact to one request of the server (some 20 to 40 ms): it may lag by that much, and
+        never runs ahead. Clearing cuts the timeline at what has been played, so that ``queued_ms`` falls back
+        to ``played_ms`` and new audio is counted from there.
+        """
+        return self._session.outgoing.playback
+
+    @property
+    def counters(self) -> Counters:
+        """What went wrong without ending the call."""
+        session = self._session
+        return Counters(
+            malformed_messages=session.link.malformed,
+            foreign_frames=session.link.foreign_frames,
+            incoming_dropped_bytes=session.incoming.dropped_bytes,
+        )
+
+    # Events -------------------------------------------------------------------------------------------
+
+    @overload
+    def on(self, event: str) -> Callable[[_AnyHandler], _AnyHandler]: ...
+
+    @overload
+    def on(self, event: str, handler: _AnyHandler) -> _AnyHandler: ...
+
+    def on(self, event: str, handler: Handler | None = None) -> Any:
+        """Register a handler for an event of this call, as a decorator or directly.
+
+        Args:
+            event: A constant of :mod:`voiceagent.call.events` or a member of ``CallEvent``.
+            handler: Sync or async, with one argument (a dict of details) or none. Each of its calls runs
+                in a task of its own; what it raises is logged. A handler for ``CALL_TERMINATED`` that is
+                registered after the call's end is called at once.
+
+        Raises:
+            ValueError: there is no such event.
+            TypeError: the handler needs more than one argument.
+        """
+
+        def register(handler: _AnyHandler) -> _AnyHandler:
+            self._session.add_handler(event, handler)
+            return handler
+
+        return register if handler is None else register(handler)
+
+    def register_event_handler(self, event: str, handler: Handler) -> None:
+        """Register a handler, as :meth:`on` does."""
+        self.on(event, handler)
+
+    async def wait_terminated(self) -> None:
+        """Return when the call is over for this agent."""
+        await self._session.over.wait()
+
+    # Commands -----------------------------------------------------------------------------------------
+
+    async def answer(self) -> None:
+        """Answer a pending call: the caller and the agent can talk."""
+        await self._session.command(media.ANSWER)
+
+    async def connect(self, ring_time_seconds: int = 60) -> None:
+        """Ring the original callee, and join them to the call. From then on both parties hear the agent.
+
+        If they do not answer, the error code is ``CALL_UNANSWERED``, ``CALL_CONNECT_FAILED`` fires, and the
+        call goes on as before.
+
+        Args:
+            ring_time_seconds: How long to ring, from 1 to 120 seconds.
+
+        Raises:
+            ValueError: the ring time is out of range.
+        """
+        shortest, longest = media.RING_SECONDS
+        if not shortest <= ring_time_seconds <= longest:
+            raise ValueError(f"ring_time_seconds is {ring_time_seconds}, but must be {shortest} to {longest}")
+        await self._session.command(
+            media.CONNECT,
+            timeout_ms=int(ring_time_seconds * 1000),
+            data={"ringTimeSeconds": int(ring_time_seconds)},
+        )
+
+    async def whisper(self) -> None:
+        """Let only the callee hear the agent. The agent hears both."""
+        await self._session.command(media.WHISPER)
+
+    async def barge(self) -> None:
+        """Let both parties hear the agent, as right after :meth:`connect`."""
+        await self._session.command(media.BARGE)
+
+    async def spy(self) -> None:
+        """Let nobody hear the agent. The agent hears both."""
+        await self._session.command(media.SPY)
+
+    async def close(self) -> None:
+        """Leave the call. Connected parties stay connected; an answered call ends, a pending one is rejected.
+
+        Audio that is still queued is not played: await :meth:`drained` first to let it play out. Does nothing
+        if the call is over.
+        """
+        await self._session.finish(media.DISCONNECT if self.state is CallState.PENDING else media.CLOSE)
+
+    async def disconnect(self) -> None:
+        """End the call for everybody; reject it if it is pending. Does nothing if the call is over."""
+        await self._session.finish(media.DISCONNECT)
+
+    async def force_disconnect(self) -> None:
+        """End the call at once from this side, whatever the server says. Does nothing if the call is over."""
+        self._session.force_end()
+
+    async def hangup(self) -> None:
+        """End the call for everybody, as :meth:`disconnect` does."""
+        await self.disconnect()
+
+    # Audio --------------------------------------------------------------------------------------------
+
+    def audio_stream(self) -> AsyncIterator[bytes]:
+        """What the parties say, in chunks of about 20 ms, until the call ends.
+
+        Up to 10 s wait for a slow program, then the oldest are dropped and counted. Every chunk goes to one
+        reader: iterating again goes on where the last iteration stopped, and a second task that waits for
+        a chunk at the same time gets a ``RuntimeError``.
+        """
+        return self._session.incoming
+
+    async def send_audio(self, audio_data: bytes, *, wait: bool = False) -> None:
+        """Queue audio for playback. It leaves when the server asks for it.
+
+        Audio may be queued before the call is answered; it is played from then on.
+
+        Args:
+            audio_data: PCM in whole samples, of any length that fits.
+            wait: Wait for room instead of raising ``BufferFullError``. What waits when the queue is cleared
+                is dropped, too: it belongs to the audio that was cleared.
+
+        Raises:
+            ValueError: the audio ends in half a sample.
+            BufferFullError: it does not fit, and nothing of it was queued.
+            BufferClosedError: the call has ended.
+        """
+        pcm = audio_data if type(audio_data) is bytes else bytes(memoryview(audio_data))
+        session = self._session
+        if wait:
+            await session.queue_all(pcm)
+        else:
+            session.outgoing.put(pcm)
+            session.pump()
+
+    def clear_audio(self) -> None:
+        """Drop everything that is queued, here and on the line, without waiting for the line's answer.
+
+        Not one byte of what was queued leaves after this.
+        """
+        if self._session.clear():
+            self._session.link.send_command(media.INTERRUPT)
+
+    async def clear_send_audio_buffer(self) -> None:
+        """Do what :meth:`clear_audio` does, and wait until the server has dropped what it held."""
+        if self._session.clear():
+            await self._session.finish(media.INTERRUPT)
+
+    async def interrupt(self) -> None:
+        """Stop the agent's speech, as :meth:`clear_send_audio_buffer` does."""
+        await self.clear_send_audio_buffer()
+
+    def get_send_audio_buffer_size(self) -> int:
+        """Bytes of audio that are queued here and have not been sent."""
+        return self._session.outgoing.size
+
+    async def drained(self) -> None:
+        """Return when everything queued so far has been played or cleared, or the call has ended.
+
+        If the server does not tell, it returns 2 s after the audio should have ended.
+        """
+        await self._session.outgoing.drained()
