@@ -10,6 +10,7 @@ import logging
 import ssl
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as _connect
@@ -82,7 +83,7 @@ async def open_websocket(
     try:
         return await attempt
     except (WebSocketException, OSError, EOFError) as error:
-        refusal = _refusal(error, _tls_error(attempt, error), headers, secure=tls is not None)
+        refusal = _refusal(url, error, _tls_error(attempt, error), headers)
     # Outside the handler, so that the error's chain holds no object that holds the headers.
     raise refusal
 
@@ -97,8 +98,9 @@ def write(socket: ClientConnection, message: str | bytes) -> None:
 
 
 def _refusal(
-    error: Exception, tls_error: ssl.SSLError | None, headers: Mapping[str, str], *, secure: bool
+    url: str, error: Exception, tls_error: ssl.SSLError | None, headers: Mapping[str, str]
 ) -> WSSError:
+    address = urlsplit(url)
     if isinstance(error, InvalidStatus):
         response = error.response
         text = _readable(response.body or b"", headers) or response.reason_phrase
@@ -113,11 +115,11 @@ def _refusal(
     if tls_error is not None:
         reason = tls_error.reason or tls_error
         return WSSAuthenticationError(f"the call server refuses the TLS connection: {reason}")
-    if secure and isinstance(error, InvalidMessage):
+    if address.scheme == "wss" and isinstance(error, InvalidMessage):
         return WSSConnectionError(
             "the call server hangs up after the TLS handshake; does it want a (different) client certificate?"
         )
-    return WSSConnectionError(f"cannot reach the call server: {error}")
+    return WSSConnectionError(f"cannot reach the call server at {address.netloc}: {error}")
 
 
 def _tls_error(attempt: _connect, error: Exception) -> ssl.SSLError | None:
