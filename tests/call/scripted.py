@@ -54,10 +54,15 @@ class ScriptedServer:
     async def connected(self, client: CallClient) -> ServerConnection:
         """Let a client connect, and accept its setup."""
         connecting = asyncio.create_task(client.connect())
+        link = await self.accepted()
+        await connecting
+        return link
+
+    async def accepted(self) -> ServerConnection:
+        """The next control link, its setup accepted."""
         link = await self.controls.get()
         assert isinstance(control.decode_client(await _text(link)), control.Setup)
         await link.send(encode(control.SetupDone(sm_ws_id="link-1")))
-        await connecting
         return link
 
     async def offer(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.call.line import CALLEE, CALLER, line, noise, record, settle
+from tests.call.scripted import ScriptedCall, ScriptedServer
 from tests.virtual_time import virtual_time
 from voiceagent.call import ActiveCall, Call, CallEvent, CallState, EndReason, events
 from voiceagent.call.exceptions import (
@@ -313,3 +314,25 @@ async def test_a_handler_that_never_ends_holds_back_no_other_event() -> None:
         there.caller.hang_up()
         async with asyncio.timeout(1):
             await ended.wait()
+
+
+@virtual_time
+async def test_a_call_that_the_agent_ends_has_not_been_ended_by_the_caller() -> None:
+    async with ScriptedServer() as server, ScriptedCall(server) as line:
+        ending = asyncio.create_task(line.call.disconnect())
+        command = await line.command()
+        await line.event("call.terminated")
+        await line.respond(command.command_id, success=True)
+        await ending
+        assert line.call.end_reason is EndReason.DISCONNECTED
+    async with ScriptedServer() as server, ScriptedCall(server) as line:
+        ending = asyncio.create_task(line.call.disconnect())
+        command = await line.command()
+        await line.respond(command.command_id, success=False, error_code="INTERNAL_ERROR")
+        with pytest.raises(WSSCallCommandError):
+            await ending
+        await line.event("call.terminated")
+        await line.call.wait_terminated()
+        assert line.call.end_reason is EndReason.TERMINATED, (
+            "the command was refused, the caller hung up later"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from voiceagent.call import CallEvent, events
 from voiceagent.call._handlers import Handlers, run
+from voiceagent.call.exceptions import BufferClosedError, WSSCallClosedError
 
 logger = logging.getLogger("tests")
 
@@ -92,3 +94,58 @@ def test_mistakes_show_when_the_handler_is_registered() -> None:
         handlers.add(events.CALL_ERROR, lambda *, a: None)
     with pytest.raises(TypeError, match="must be a function, not int"):
         handlers.add(events.CALL_ERROR, 5)  # type: ignore[arg-type]
+
+
+async def test_that_several_tasks_of_a_program_notice_the_end_of_the_call_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def play() -> None:
+        raise BufferClosedError("the call has ended")
+
+    async def command() -> None:
+        raise WSSCallClosedError("the call has ended")
+
+    async def program() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(play())
+            tasks.create_task(command())
+
+    async def broken() -> None:
+        raise LookupError("no such customer")
+
+    async def broken_program() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(play())
+            tasks.create_task(broken())
+
+    handlers = Handlers(CallEvent, "call")
+    handlers.add(events.CALL_ERROR, program)
+    assert await call_all(handlers, None) == [True]
+    assert caplog.records == []
+    handlers.add(events.CALL_ERROR, broken_program)
+    assert await call_all(handlers, None) == [True, False]
+    assert "no such customer" in caplog.text
+
+
+async def test_a_handler_that_stumbles_over_its_own_cancelled_task_has_failed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def program() -> None:
+        helper = asyncio.create_task(asyncio.Event().wait())
+        helper.cancel()
+        await helper
+
+    handlers = Handlers(CallEvent, "call")
+    handlers.add(events.CALL_ERROR, program)
+    assert await call_all(handlers, None) == [False]
+    assert "call 7: the handler failed" in caplog.text
+
+
+async def test_a_handler_that_is_cancelled_from_outside_is_cancelled() -> None:
+    handlers = Handlers(CallEvent, "call")
+    handlers.add(events.CALL_ERROR, asyncio.Event().wait)
+    running = asyncio.create_task(call_all(handlers, None))
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running

@@ -8,12 +8,14 @@ import logging
 import pytest
 
 from tests.call.line import CALLEE, CALLER, Inbox, config, line
+from tests.call.scripted import ScriptedServer
 from tests.virtual_time import virtual_time
 from voiceagent.call import ActiveCall, CallClient, CallState, ConnectionState, events
 from voiceagent.call.exceptions import WSSCallCommandError
 from voiceagent.sandbox.exchange import Behaviour, Exchange, Party
 from voiceagent.sandbox.exchange import CallState as There
 from voiceagent.sandbox.exchange.faults import Fault
+from voiceagent.wire import control, encode
 
 
 def tasks_of_the_client() -> list[str]:
@@ -249,3 +251,64 @@ async def test_hundreds_of_calls_leave_nothing_behind() -> None:
         await asyncio.sleep(2)
         assert len(phone.client.calls) == 1
         assert len(asyncio.all_tasks()) <= before
+
+
+@virtual_time
+async def test_disconnect_from_a_task_of_a_handler_does_not_wait_for_itself() -> None:
+    async with Exchange() as exchange:
+        client = CallClient(config(exchange, grace_period=1))
+
+        @client.on(events.INCOMING_CALL)
+        async def handle(call: ActiveCall) -> None:
+            await call.disconnect()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(client.disconnect())
+
+        await client.connect()
+        exchange.phone(CALLER, CALLEE)
+        async with asyncio.timeout(5):
+            await client.run_forever()
+        assert tasks_of_the_client() == []
+
+
+@virtual_time
+async def test_a_client_that_is_closed_while_it_connects_ends_up_closed() -> None:
+    async with ScriptedServer() as server:
+        client = CallClient(server.config())
+        running = asyncio.create_task(client.run_forever())
+        link = await server.controls.get()
+        closing = asyncio.create_task(client.disconnect())
+        await asyncio.sleep(0.1)
+        await link.send(encode(control.SetupDone(sm_ws_id="link-1")))
+        await asyncio.gather(running, closing)
+        assert client.state is ConnectionState.DISCONNECTED
+        assert tasks_of_the_client() == []
+
+
+@virtual_time
+async def test_connecting_while_the_client_closes_connects_it_again() -> None:
+    async with line(grace_period=3) as phone:
+        _, call = await phone.talk()
+        closing = asyncio.create_task(phone.client.disconnect())
+        await asyncio.sleep(0.1)
+        await phone.client.connect()
+        await closing
+        assert call.state is CallState.DISCONNECTED
+        assert phone.client.state is ConnectionState.CONNECTED
+        await phone.ring()
+
+
+@virtual_time
+async def test_a_handler_whose_own_task_was_cancelled_does_not_strand_the_caller() -> None:
+    async with line() as phone:
+
+        @phone.client.on(events.INCOMING_CALL)
+        async def stumble(call: ActiveCall) -> None:
+            await call.answer()
+            helper = asyncio.create_task(asyncio.Event().wait())
+            helper.cancel()
+            await helper
+
+        there = phone.exchange.phone(CALLER, CALLEE)
+        async with asyncio.timeout(5):
+            await there.caller.ended()

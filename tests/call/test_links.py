@@ -8,11 +8,13 @@ import logging
 import pytest
 
 from tests.call.line import CALLEE, CALLER, Inbox, config, line, noise, settle
+from tests.call.scripted import ScriptedCall, ScriptedServer
 from tests.virtual_time import virtual_time
 from voiceagent.call import CallClient, CallState, ClientEvent, ConnectionState, events
 from voiceagent.call.exceptions import WSSAuthenticationError, WSSConnectionError
 from voiceagent.sandbox.exchange import CallState as There
 from voiceagent.sandbox.exchange import Exchange
+from voiceagent.wire import control, encode
 
 
 @virtual_time
@@ -122,7 +124,7 @@ async def test_reconnecting_takes_longer_each_time_and_starts_over_after_a_succe
             phone.exchange.drop_control(refuse_for=60)
             await asyncio.sleep(59)
             assert phone.client.state is ConnectionState.RECONNECTING
-            await asyncio.sleep(13)
+            await asyncio.sleep(23)
             assert 60 < found.pop() - began < 72
             began = loop.time()
             phone.exchange.drop_control()
@@ -171,3 +173,54 @@ async def test_a_key_that_is_revoked_later_does_not_stop_the_client() -> None:
         assert phone.client.state is ConnectionState.RECONNECTING
         phone.exchange.api_key = key
         await phone.ring()
+
+
+@virtual_time
+async def test_a_server_that_takes_links_only_to_drop_them_is_not_stormed() -> None:
+    async with ScriptedServer() as server:
+        client = CallClient(server.config())
+        link = await server.connected(client)
+        began = asyncio.get_running_loop().time()
+        connections = 0
+        while asyncio.get_running_loop().time() - began < 60:
+            await link.close()
+            link = await server.accepted()
+            connections += 1
+        assert 8 < connections < 15
+        await client.disconnect()
+
+
+@virtual_time
+async def test_a_session_that_is_announced_over_and_over_is_claimed_again_once() -> None:
+    async with ScriptedServer() as server, ScriptedCall(server) as line:
+        for _ in range(100):
+            await line.link.send(encode(control.SessionNotify(session_id="session-1", channel="TELCO")))
+        claim = control.decode_client(await line.link.recv())
+        assert isinstance(claim, control.SessionOpen)
+        await line.link.send(encode(control.Response(req_id=claim.req_id, ok=True, content={})))
+        assert isinstance(control.decode_client(await line.link.recv()), control.SessionReady)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await line.link.recv()
+
+
+@virtual_time
+async def test_a_caller_who_gives_up_while_the_media_link_opens_reaches_nobody() -> None:
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with ScriptedServer() as server, await asyncio.start_server(never_answer, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        client = CallClient(server.config())
+        client.on(events.INCOMING_CALL, lambda: pytest.fail("there is no call to handle"))
+        link = await server.connected(client)
+        await server.offer(link, url=f"ws://127.0.0.1:{port}/media")
+        await asyncio.sleep(1)
+        assert len(client.calls) == 1
+        await link.send(encode(control.SessionClosed(session_id="session-1", reason="CALL_TERMINATED")))
+        await asyncio.sleep(2)
+        assert client.calls == ()
+        began = asyncio.get_running_loop().time()
+        await client.disconnect()
+        assert asyncio.get_running_loop().time() - began < 0.1, "no attempt goes on"

@@ -1,4 +1,4 @@
-"""The playout position, reckoned from the server's requests."""
+"""The playout position, reckoned from the server's requests and the clock."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ from voiceagent.call._playout import Playout
 
 TARGET = 800
 
+RATE = 1000
+"""Bytes in a second: easy to count with."""
+
+
+def answered() -> Playout:
+    playout = Playout(RATE)
+    playout.opened(0)
+    return playout
+
 
 class Server:
     """The server's side of the reckoning: a jitter buffer that asks for target - buffered - outstanding."""
 
     def __init__(self, playout: Playout) -> None:
         self.playout = playout
+        self.now = 0.0
         self.buffered = 0
         self.outstanding = 0
         self.heard = 0
@@ -26,11 +36,12 @@ class Server:
 
     def receive(self, size: int) -> None:
         self.playout.accepted(size)
-        self.playout.sent(size)
+        self.playout.sent(size, self.now)
         self.buffered += size
         self.outstanding -= size
 
     def play(self, size: int) -> None:
+        self.now += size / RATE
         size = min(size, self.buffered)
         self.buffered -= size
         self.heard += size
@@ -38,29 +49,34 @@ class Server:
     def interrupt(self) -> None:
         self.buffered = 0
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """What the client thinks that is queued and played."""
+        return self.playout.queued, self.playout.played(self.now)
+
 
 def test_nothing_is_played_before_the_server_asks() -> None:
-    playout = Playout()
+    playout = answered()
     playout.accepted(100)
-    assert (playout.queued, playout.played) == (100, 0)
+    assert (playout.queued, playout.played(9)) == (100, 0)
 
 
 def test_a_primed_server_asks_for_what_it_has_played() -> None:
-    playout = Playout()
+    playout = answered()
     server = Server(playout)
     server.request()
     server.receive(300)
-    assert (playout.queued, playout.played) == (300, 0)
+    assert server.position == (300, 0)
     server.play(120)
     server.request()
-    assert playout.played == 120
+    assert playout.played(server.now) == 120
     server.play(500)
     server.request()
-    assert (playout.queued, playout.played) == (300, 300)
+    assert server.position == (300, 300)
 
 
 def test_silence_in_between_is_not_counted() -> None:
-    playout = Playout()
+    playout = answered()
     server = Server(playout)
     server.request()
     for _ in range(3):
@@ -69,60 +85,60 @@ def test_silence_in_between_is_not_counted() -> None:
         server.request()
         server.play(1000)
         server.request()
-    assert (playout.queued, playout.played) == (600, 600)
+    assert server.position == (600, 600)
 
 
 def test_a_clear_cuts_the_timeline_at_what_was_played() -> None:
-    playout = Playout()
+    playout = answered()
     server = Server(playout)
     server.request()
     server.receive(500)
     server.play(120)
     server.request()
     playout.accepted(900)  # queued here, never sent
-    playout.cleared()
-    assert (playout.queued, playout.played) == (120, 120)
+    playout.cleared(server.now)
+    assert server.position == (120, 120)
 
 
 def test_what_the_server_dropped_does_not_count_as_played_when_it_asks_again() -> None:
-    playout = Playout()
+    playout = answered()
     server = Server(playout)
     server.request()
     server.receive(500)
     server.play(120)
     server.request()
-    playout.cleared()
+    playout.cleared(server.now)
     server.play(40)  # while the interruption is on its way
     server.interrupt()
     server.request()
-    assert (playout.queued, playout.played) == (120, 120)
+    assert server.position == (120, 120)
     server.receive(200)
     server.play(80)
     server.request()
-    assert (playout.queued, playout.played) == (320, 200)
+    assert server.position == (320, 200)
 
 
 def test_new_audio_that_leaves_before_the_server_asks_again_is_counted_from_its_own_start() -> None:
-    playout = Playout()
+    playout = answered()
     server = Server(playout)
     server.request()
     server.receive(500)
     server.play(100)
     server.request()
-    playout.cleared()
+    playout.cleared(server.now)
     server.interrupt()
     server.receive(300)  # the credit of before is still open
     server.request()
-    assert (playout.queued, playout.played) == (400, 100)
+    assert server.position == (400, 100)
     server.play(60)
     server.request()
-    assert playout.played == 160
+    assert playout.played(server.now) == 160
 
 
 def test_it_never_falls_never_passes_the_queue_and_never_runs_ahead_of_the_listener() -> None:
     dice = random.Random(7)
     for _ in range(200):
-        playout = Playout()
+        playout = answered()
         server = Server(playout)
         server.request()
         heard_of_cleared, before = 0, 0
@@ -133,13 +149,13 @@ def test_it_never_falls_never_passes_the_queue_and_never_runs_ahead_of_the_liste
                 case 2 | 3:
                     server.play(dice.randrange(100))
                 case 4 if dice.random() < 0.3:
-                    heard_of_cleared += server.heard - heard_of_cleared - playout.played
-                    playout.cleared()
+                    heard_of_cleared += server.heard - heard_of_cleared - playout.played(server.now)
+                    playout.cleared(server.now)
                     server.interrupt()
             server.request()
-            assert before <= playout.played <= playout.queued
-            assert playout.played + heard_of_cleared <= server.heard
-            before = playout.played
+            assert before <= playout.played(server.now) <= playout.queued
+            assert playout.played(server.now) + heard_of_cleared <= server.heard
+            before = playout.played(server.now)
         server.play(TARGET)
         server.request()
-        assert playout.played == playout.queued
+        assert playout.played(server.now) == playout.queued

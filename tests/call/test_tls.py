@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -172,3 +173,25 @@ def test_a_key_with_a_password_is_an_error_and_no_question_on_the_terminal(
         CallClientConfig.production(cert, str(locked), base_url="wss://calls.example").tls(
             "wss://calls.example"
         )
+
+
+def test_no_call_waits_while_certificates_are_read(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_in: list[threading.Thread] = []
+    tls = CallClientConfig.tls
+
+    def watched(self: CallClientConfig, url: str) -> ssl.SSLContext | None:
+        read_in.append(threading.current_thread())
+        return tls(self, url)
+
+    monkeypatch.setattr(CallClientConfig, "tls", watched)
+
+    @virtual_time
+    async def run() -> None:
+        async with Exchange(ssl_context=certificates.server("127.0.0.1")) as exchange:
+            await complete_a_call(exchange, config(exchange, ca_file=certificates.ca_file))
+
+    run()
+    assert len(read_in) == 2, "for the control link and for the media link"
+    assert threading.main_thread() not in read_in

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.resources
 import inspect
 from types import ModuleType
 from typing import Any
@@ -83,6 +84,11 @@ def test_events_and_exceptions_are_modules_of_their_own(package: str, prefix: st
     for name, base in tree.items():
         assert getattr(exceptions, name).__bases__ == (getattr(exceptions, base),)
         assert getattr(exceptions, name) is getattr(voiceagent.call.exceptions, name)
+
+
+@pytest.mark.parametrize(("package", "prefix"), SDKS)
+def test_type_checkers_may_rely_on_the_annotations(package: str, prefix: str) -> None:
+    assert importlib.resources.files(package).joinpath("py.typed").is_file()
 
 
 @pytest.mark.parametrize(("package", "prefix"), SDKS)

@@ -24,6 +24,10 @@ from voiceagent.wire import Unknown, WireError, control, encode
 FIRST_DELAY = 0.5
 LAST_DELAY = 10.0
 DELAY_FACTOR = 1.5
+
+STEADY_SECONDS = 10.0
+"""A link that broke sooner does not count as a success: the delay before the next attempt goes on growing."""
+
 JITTER = 0.2
 """Up to this part is added to a delay at random, so that many workers do not come back in step."""
 
@@ -60,6 +64,7 @@ class ControlLink:
         self._listener = listener
         self._socket: ClientConnection | None = None
         self._requests: dict[str, asyncio.Future[control.Response]] = {}
+        self._delay = FIRST_DELAY
         self.state = ConnectionState.DISCONNECTED
         self.malformed_messages = 0
 
@@ -80,10 +85,14 @@ class ControlLink:
 
     async def run(self) -> None:
         """Read until cancelled; reconnect whenever the link breaks. :meth:`close` comes after it."""
+        loop = asyncio.get_running_loop()
         while self._socket is not None:
+            began = loop.time()
             self._listener.control_established()
             await self._read(self._socket)
             self._lost()
+            if loop.time() - began >= STEADY_SECONDS:
+                self._delay = FIRST_DELAY
             self._socket = await self._reconnect()
             self.state = ConnectionState.CONNECTED
 
@@ -125,7 +134,7 @@ class ControlLink:
         socket = await open_websocket(
             config.control_url,
             config.headers(),
-            config.tls(config.control_url),
+            config,
             ping_interval=control.PING_INTERVAL,
             ping_timeout=control.PING_TIMEOUT,
             logger=logger,
@@ -179,9 +188,9 @@ class ControlLink:
         return None if isinstance(message, Unknown) else message
 
     async def _reconnect(self) -> ClientConnection:
-        delay = FIRST_DELAY
         while True:
-            wait = delay * random.uniform(1, 1 + JITTER)
+            wait = self._delay * random.uniform(1, 1 + JITTER)
+            self._delay = min(LAST_DELAY / (1 + JITTER), self._delay * DELAY_FACTOR)
             logger.warning("reconnecting the control link in %.1f s", wait)
             await asyncio.sleep(wait)
             try:
@@ -189,7 +198,6 @@ class ControlLink:
             except WSSError as error:
                 # Also a refusal of the credentials: active calls live on, and the server may recover.
                 logger.error("the control link cannot be opened: %s", error)
-            delay = min(LAST_DELAY / (1 + JITTER), delay * DELAY_FACTOR)
 
     def _lost(self) -> None:
         self._socket = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Coroutine, Iterable
@@ -48,18 +49,32 @@ class Handlers:
 async def run(call: Callable[[], Any], logger: logging.Logger, what: str) -> bool:
     """Run one handler to its end. An error is logged with ``what``; tells whether there was none.
 
-    That the call ended under a program that was still using it is the usual end of a program, and no error.
+    That the call ended under a program that was still using it is the usual end of a program, and no error;
+    also when the program noticed it in several tasks at once.
     """
     try:
         result = call()
         if inspect.isawaitable(result):
             await result
-    except (BufferClosedError, WSSCallClosedError) as error:
-        logger.info("%s: the handler ended with the call: %s", what, error)
-    except Exception:
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Nobody cancelled the handler: it awaited a task of its own that was cancelled.
         logger.exception("%s: the handler failed", what)
         return False
+    except Exception as error:
+        if not _comes_of_the_end(error):
+            logger.exception("%s: the handler failed", what)
+            return False
+        logger.info("%s: the handler ended with the call: %s", what, error)
     return True
+
+
+def _comes_of_the_end(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_comes_of_the_end(each) for each in error.exceptions)
+    return isinstance(error, (BufferClosedError, WSSCallClosedError))
 
 
 def _bind(handler: Handler, takes_argument: bool, argument: object) -> Callable[[], Any]:

@@ -60,12 +60,12 @@ class Intake:
 
     def notified(self, notification: control.SessionNotify) -> None:
         """Something waits. A repeated notification of a session that is being claimed changes nothing."""
-        session_id = notification.session_id
-        if notification.channel != "TELCO" or session_id in self._claims:
-            return
-        claim = _Claim(session_id, asyncio.get_running_loop().create_future())
-        self._claims[session_id] = claim
-        claim.task = self._spawn(self._claim(claim))
+        if notification.channel == "TELCO":
+            self._begin(notification.session_id, self._claim)
+
+    def notified_again(self, session_id: str) -> None:
+        """The session of a call that we have: after a reconnect, be the one again who is told about it."""
+        self._begin(session_id, self._reclaim)
 
     def call_in(self, call_in: control.CallIn) -> None:
         """The address of a claimed call came."""
@@ -84,33 +84,38 @@ class Intake:
         for session_id in tuple(self._claims):
             self.session_closed(session_id)
 
-    async def reclaim(self, session_id: str) -> None:
-        """After a reconnect, be the one again who is told about the session of a call that we have."""
+    def _begin(self, session_id: str, work: Callable[[_Claim], Coroutine[Any, Any, None]]) -> None:
+        if session_id not in self._claims:
+            claim = _Claim(session_id, asyncio.get_running_loop().create_future())
+            self._claims[session_id] = claim
+            claim.task = self._spawn(self._run(claim, work))
+
+    async def _run(self, claim: _Claim, work: Callable[[_Claim], Coroutine[Any, Any, None]]) -> None:
         try:
-            if await self._open(session_id):
-                self._link.send(control.SessionReady(session_id=session_id))
+            await work(claim)
         except WSSConnectionError as error:
-            logger.info("session %s: not claimed again: %s", session_id, error)
+            logger.warning("session %s: not claimed: %s", claim.session_id, error)
+        finally:
+            if self._claims.get(claim.session_id) is claim:
+                del self._claims[claim.session_id]
 
     async def _claim(self, claim: _Claim) -> None:
         session_id = claim.session_id
+        reject = not await self._program_is_ready()
+        if reject:
+            logger.warning("session %s: rejected, no handler for %s", session_id, INCOMING_CALL)
+        if not await self._open(session_id):
+            return
         try:
-            reject = not await self._program_is_ready()
-            if reject:
-                logger.warning("session %s: rejected, no handler for %s", session_id, INCOMING_CALL)
-            if not await self._open(session_id):
-                return
-            self._link.send(control.SessionReady(session_id=session_id))
             async with asyncio.timeout(CALL_IN_TIMEOUT):
                 call_in = await claim.call_in
-            self._take(call_in, reject)
         except TimeoutError:
             logger.warning("session %s: claimed, but no call came within %g s", session_id, CALL_IN_TIMEOUT)
-        except WSSConnectionError as error:
-            logger.warning("session %s: not claimed: %s", session_id, error)
-        finally:
-            if self._claims.get(session_id) is claim:
-                del self._claims[session_id]
+            return
+        self._take(call_in, reject)
+
+    async def _reclaim(self, claim: _Claim) -> None:
+        await self._open(claim.session_id)
 
     async def _program_is_ready(self) -> bool:
         try:
@@ -122,7 +127,9 @@ class Intake:
 
     async def _open(self, session_id: str) -> bool:
         answer = await self._link.request(control.SessionOpen(req_id=request_id(), session_id=session_id))
-        if not answer.ok:
+        if answer.ok:
+            self._link.send(control.SessionReady(session_id=session_id))
+        else:
             # SESSION_BUSY: another worker was faster. The others: the caller has given up meanwhile.
             logger.info("session %s: not ours: %s", session_id, answer.error_code)
         return answer.ok

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
@@ -58,6 +58,14 @@ class MediaListener(Protocol):
         """The server reports an event."""
 
 
+class Pending(NamedTuple):
+    """A command that was sent. ``deadline`` is the loop's time until which its answer is waited for."""
+
+    command: str
+    deadline: float
+    answered: asyncio.Future[None]
+
+
 class MediaLink:
     """One call's media link. :meth:`open` it, then :meth:`run` it until it is closed."""
 
@@ -68,7 +76,7 @@ class MediaLink:
         self._config = config
         self._listener = listener
         self._socket: ClientConnection | None = None
-        self._commands: dict[str, tuple[str, asyncio.Future[None]]] = {}
+        self._commands: dict[str, Pending] = {}
         self.malformed = 0
         self.foreign_frames = 0
 
@@ -114,6 +122,11 @@ class MediaLink:
         finally:
             await socket.close()
 
+    @property
+    def opened(self) -> bool:
+        """Whether :meth:`open` has succeeded."""
+        return self._socket is not None
+
     async def close(self) -> None:
         """Close the link."""
         if self._socket is not None:
@@ -130,10 +143,10 @@ class MediaLink:
         if self._socket is not None:
             write(self._socket, frame)
 
-    def send_command(
+    def start(
         self, command: str, *, timeout_ms: int = media.COMMAND_TIMEOUT_MS, data: dict[str, Any] | None = None
-    ) -> str:
-        """Send a command without waiting for its answer, and return its id."""
+    ) -> Pending:
+        """Send a command, in this very step. Nobody need wait for its :meth:`answer`."""
         command_id = str(uuid.uuid4())
         message = media.Command(
             data=media.CommandData(command_id=command_id, command=command, timeout_ms=timeout_ms, data=data)
@@ -141,12 +154,13 @@ class MediaLink:
         logger.debug("call %s: command %s", self._call_id, command)
         if self._socket is not None:
             write(self._socket, encode(message))
-        return command_id
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_ms / 1000 + media.COMMAND_GRACE
+        pending = self._commands[command_id] = Pending(command, deadline, loop.create_future())
+        return pending
 
-    async def command(
-        self, command: str, *, timeout_ms: int = media.COMMAND_TIMEOUT_MS, data: dict[str, Any] | None = None
-    ) -> None:
-        """Send a command and wait until the server has done it.
+    async def answer(self, pending: Pending) -> None:
+        """Wait until the server has done what it was told.
 
         An answer that comes after its waiter gave up still reaches the listener: it changed the call.
 
@@ -156,29 +170,31 @@ class MediaLink:
             WSSCallClosedError: the call ended first.
             WSSMediaError: the link broke first.
         """
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._commands[self.send_command(command, timeout_ms=timeout_ms, data=data)] = (command, answer)
-        done, _ = await asyncio.wait((answer,), timeout=timeout_ms / 1000 + media.COMMAND_GRACE)
+        timeout = pending.deadline - asyncio.get_running_loop().time()
+        done, _ = await asyncio.wait((pending.answered,), timeout=max(0, timeout))
         if not done:
-            error = WSSCallCommandTimeoutError(f"the call server does not answer {command}")
-            self._listener.command_answered(command, error)
-            raise error
-        answer.result()
+            error = WSSCallCommandTimeoutError(f"the call server does not answer {pending.command}")
+            _fail(pending.answered, error)
+            self._listener.command_answered(pending.command, error)
+        pending.answered.result()
+
+    async def command(
+        self, command: str, *, timeout_ms: int = media.COMMAND_TIMEOUT_MS, data: dict[str, Any] | None = None
+    ) -> None:
+        """Send a command and wait until the server has done it; raises the errors of :meth:`answer`."""
+        await self.answer(self.start(command, timeout_ms=timeout_ms, data=data))
 
     def fail_commands(self, error: type[WSSCallClosedError] | type[WSSMediaError], text: str) -> None:
         """Nothing more will be answered: whoever waits gets the error."""
-        for _, answer in self._commands.values():
-            if not answer.done():
-                answer.set_exception(error(text))
-                # Whoever sent it may have stopped waiting; then nobody is left to retrieve the error.
-                answer.exception()
+        for pending in self._commands.values():
+            _fail(pending.answered, error(text))
         self._commands.clear()
 
     async def _connect(self) -> ClientConnection:
         return await open_websocket(
             self._url,
             {"Authorization": f"Bearer {self._token}", control.VERSION_HEADER: control.SDK_VERSION},
-            self._config.tls(self._url),
+            self._config,
             ping_interval=PING_INTERVAL,
             ping_timeout=PING_TIMEOUT,
             logger=logger,
@@ -213,18 +229,15 @@ class MediaLink:
                 logger.debug("call %s: skipped a message of type %r", self._call_id, kind)
 
     def _command_answered(self, response: media.CommandResponseData) -> None:
-        command, answer = self._commands.pop(response.command_id, (None, None))
-        if command is None or answer is None:
+        pending = self._commands.pop(response.command_id, None)
+        if pending is None:
             return
-        error = None if response.success else _error(command, response)
-        self._listener.command_answered(command, error)
-        if answer.done():
-            return
-        if error is None:
-            answer.set_result(None)
-        else:
-            answer.set_exception(error)
-            answer.exception()
+        error = None if response.success else _error(pending.command, response)
+        self._listener.command_answered(pending.command, error)
+        if error is not None:
+            _fail(pending.answered, error)
+        elif not pending.answered.done():
+            pending.answered.set_result(None)
 
     def _malformed(self, error: WireError) -> None:
         self.malformed += 1
@@ -234,6 +247,13 @@ class MediaLink:
                 self._call_id,
                 error,
             )
+
+
+def _fail(answered: asyncio.Future[None], error: WSSCallError | WSSMediaError) -> None:
+    if not answered.done():
+        answered.set_exception(error)
+        # Whoever sent the command may have stopped waiting; then nobody is left to retrieve the error.
+        answered.exception()
 
 
 def _error(command: str, response: media.CommandResponseData) -> WSSCallError:

@@ -7,7 +7,9 @@ was granted, and sends what it gets. All bounds are in bytes; a chunk that does 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
+from collections.abc import Callable
 
 from voiceagent.call._playout import Playout
 from voiceagent.call.base import Playback
@@ -23,13 +25,16 @@ MAX_OPEN_REQUESTS = 1024
 DRAIN_GRACE = 2.0
 """Seconds beyond the audio's own length after which :meth:`OutgoingAudio.drained` stops waiting."""
 
+LINE_DELAY = 0.04
+"""Seconds by which the listeners may lag behind what left: the network, and the tick that is being played."""
+
 _CHANNEL = bytes((frames.MIXED,))
 
 
 class OutgoingAudio:
-    """Queue, open requests and playout position of one call."""
+    """Queue, open requests and playout position of one call. ``clock`` is that of the event loop."""
 
-    def __init__(self, capacity: int, sample_rate: int) -> None:
+    def __init__(self, capacity: int, sample_rate: int, clock: Callable[[], float]) -> None:
         self._capacity = capacity
         self._sample_rate = sample_rate
         self._frame_limit = frames.ms_to_bytes(FRAME_MS, sample_rate)
@@ -38,11 +43,12 @@ class OutgoingAudio:
         self._size = 0
         self._requests: deque[int] = deque()
         self._odd_byte = 0
-        self._playout = Playout()
+        self._clock = clock
+        self._playout = Playout(frames.ms_to_bytes(1000, sample_rate))
         self._generation = 0
         self._closed = False
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._drains: list[tuple[int, asyncio.Future[None]]] = []
+        self._drains: list[tuple[float, asyncio.Future[None]]] = []
 
     @property
     def size(self) -> int:
@@ -59,7 +65,7 @@ class OutgoingAudio:
         """What has been queued and played, in milliseconds."""
         return Playback(
             frames.bytes_to_ms(self._playout.queued, self._sample_rate),
-            frames.bytes_to_ms(self._playout.played, self._sample_rate),
+            frames.bytes_to_ms(self._playout.played(self._clock()), self._sample_rate),
         )
 
     @property
@@ -125,6 +131,10 @@ class OutgoingAudio:
             self._append(pcm)
         return True
 
+    def open(self) -> None:
+        """Somebody listens from now on."""
+        self._playout.opened(self._clock())
+
     def grant(self, size: int) -> None:
         """The server asks for ``size`` bytes."""
         if size <= 0:
@@ -141,7 +151,7 @@ class OutgoingAudio:
             self._requests[-1] += size
         if self._drains:
             for position, waiter in self._drains:
-                if self._playout.played >= position:
+                if self._playout.told(position):
                     _wake(waiter)
 
     def take(self) -> bytes | None:
@@ -155,7 +165,7 @@ class OutgoingAudio:
             self._requests.popleft()
         else:
             self._requests[0] -= size
-        self._playout.sent(size)
+        self._playout.sent(size, self._clock())
         if self._waiting:
             self._admit()
         return frame
@@ -165,7 +175,7 @@ class OutgoingAudio:
         self._chunks.clear()
         self._offset = self._size = 0
         self._generation += 1
-        self._playout.cleared()
+        self._playout.cleared(self._clock())
         for _, waiter in self._waiting:
             _wake(waiter)
         self._waiting.clear()
@@ -180,19 +190,34 @@ class OutgoingAudio:
     async def drained(self) -> None:
         """Wait until all that is queued now has been played, or was cleared, or the call has ended.
 
-        A server that asks for less than it played cannot make it wait for ever: it gives up
-        ``DRAIN_GRACE`` seconds after the audio would have ended.
+        A server whose requests do not tell cannot make it wait for ever: it gives up ``DRAIN_GRACE`` seconds
+        after the audio would have ended, had it left at once.
         """
-        position = self._playout.queued
-        missing = position - self._playout.played
-        if self._closed or missing <= 0:
+        playout, generation = self._playout, self._generation
+        position = playout.queued
+        deadline, reached = -math.inf, -1
+        while not self._closed and generation == self._generation:
+            now = self._clock()
+            end = playout.end_of(position, now)
+            if playout.told(position):
+                # What comes after it may be told, too, while this waits: that is no reason to go on earlier.
+                await self._wait_for_playout(math.inf, end + LINE_DELAY - now)
+                return
+            stuck = playout.possible(now) == reached
+            if stuck or end + DRAIN_GRACE <= max(deadline, now):
+                return
+            # The first time round, or audio left later than was assumed then.
+            deadline, reached = end + DRAIN_GRACE, playout.possible(now)
+            await self._wait_for_playout(position, deadline - now)
+
+    async def _wait_for_playout(self, position: float, timeout: float) -> None:
+        """Wait until the server tells that it has come so far, or the queue is cleared or closed."""
+        if timeout <= 0:
             return
-        loop = asyncio.get_running_loop()
-        entry = (position, loop.create_future())
+        entry = (position, asyncio.get_running_loop().create_future())
         self._drains.append(entry)
         try:
-            seconds = frames.bytes_to_ms(missing, self._sample_rate) / 1000
-            await asyncio.wait((entry[1],), timeout=seconds + DRAIN_GRACE)
+            await asyncio.wait((entry[1],), timeout=timeout)
         finally:
             self._drains.remove(entry)
 

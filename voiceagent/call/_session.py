@@ -14,7 +14,7 @@ from typing import Any
 
 from voiceagent.call._handlers import Handler, Handlers, Spawn, run
 from voiceagent.call._incoming import IncomingAudio
-from voiceagent.call._media import MediaLink
+from voiceagent.call._media import MediaLink, Pending
 from voiceagent.call._outgoing import OutgoingAudio
 from voiceagent.call.config import CallClientConfig
 from voiceagent.call.events import CallEvent
@@ -101,12 +101,14 @@ class CallSession:
         self.state = CallState.PENDING
         self.end_reason: EndReason | None = None
         self.over = asyncio.Event()
-        self.outgoing = OutgoingAudio(config.buffer_size, config.sample_rate)
+        self.outgoing = OutgoingAudio(config.buffer_size, config.sample_rate, asyncio.get_running_loop().time)
         self.incoming = IncomingAudio(config.sample_rate)
         self.link = MediaLink(call_in, config, self)
         self._handlers = Handlers(CallEvent, "call")
         self._spawn = spawn
         self._ended = ended
+        self._leaving: EndReason | None = None
+        self._interruption: Pending | None = None
         self._retry: asyncio.TimerHandle | None = None
 
     # The life of the call -----------------------------------------------------------------------------
@@ -130,6 +132,9 @@ class CallSession:
         """The call is over for the agent. Only the first reason counts."""
         if self.state is CallState.DISCONNECTED:
             return
+        if reason is EndReason.TERMINATED and self._leaving is not None:
+            # A server may say that the call is over before it says that our command, which ended it, is done.
+            reason = self._leaving
         logger.info("call %s: over: %s", self.call_id, reason)
         self.state = CallState.DISCONNECTED
         self.end_reason = reason
@@ -180,18 +185,21 @@ class CallSession:
         await self.link.command(name, timeout_ms=timeout_ms, data=data)
 
     async def finish(self, name: str) -> None:
-        """Give a command that has nothing left to do once the call is over: then it is no error."""
+        """Give a command that ends the call. That the call ends by itself meanwhile is no error."""
         if self.state is CallState.DISCONNECTED:
             return
+        self._leaving = _ENDS[name]
         try:
             await self.link.command(name)
         except (WSSCallClosedError, WSSMediaError):
             logger.debug("call %s: it was over before %s was done", self.call_id, name)
+        finally:
+            self._leaving = None
 
     def force_end(self) -> None:
         """Tell the server, and do not wait for what it says."""
         if self.state is not CallState.DISCONNECTED:
-            self.link.send_command(media.DISCONNECT)
+            self.link.start(media.DISCONNECT)
             self.end(EndReason.FORCED)
 
     # Outgoing audio -----------------------------------------------------------------------------------
@@ -221,11 +229,20 @@ class CallSession:
         self._retry = None
         self.pump()
 
-    def clear(self) -> bool:
-        """Empty the queue. Tells whether the server may hold audio that it has to drop, too."""
-        held = self.outgoing.held_by_server
+    def clear(self) -> None:
+        """Empty the queue, and tell the server to drop what it may hold."""
+        if self.outgoing.held_by_server and self.state is not CallState.DISCONNECTED:
+            self._interruption = self.link.start(media.INTERRUPT)
         self.outgoing.clear()
-        return held and self.state is not CallState.DISCONNECTED
+
+    async def cleared(self) -> None:
+        """Wait until the server has dropped what it was told to drop. The end of the call does that, too."""
+        if self._interruption is None or self._interruption.answered.done():
+            return
+        try:
+            await self.link.answer(self._interruption)
+        except (WSSCallClosedError, WSSMediaError):
+            logger.debug("call %s: it was over before the line was silent", self.call_id)
 
     # What the media link tells (MediaListener) --------------------------------------------------------
 
@@ -272,6 +289,8 @@ class CallSession:
 
     def _go(self, state: CallState, event: CallEvent) -> None:
         logger.info("call %s: %s", self.call_id, state)
+        if self.state is CallState.PENDING:
+            self.outgoing.open()
         self.state = state
         self._emit(event, {})
 

@@ -6,6 +6,7 @@ the library's debug log, which prints headers, stays off.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from websockets.asyncio.client import connect as _connect
 from websockets.asyncio.server import broadcast
 from websockets.exceptions import InvalidMessage, InvalidStatus, WebSocketException
 
-from voiceagent.call.config import is_loopback
+from voiceagent.call.config import CallClientConfig, is_loopback
 from voiceagent.call.exceptions import WSSAuthenticationError, WSSConnectionError, WSSError
 from voiceagent.wire import MAX_MESSAGE_BYTES
 
@@ -48,19 +49,22 @@ class _DirectConnect(_connect):
 async def open_websocket(
     url: str,
     headers: Mapping[str, str],
-    tls: ssl.SSLContext | None,
+    config: CallClientConfig,
     *,
     ping_interval: float,
     ping_timeout: float,
     logger: logging.Logger,
 ) -> ClientConnection:
-    """Open a WebSocket.
+    """Open a WebSocket, with the TLS settings of ``config`` if it is a ``wss://`` URL.
 
     Raises:
         WSSAuthenticationError: the server refuses the key, the token or the client certificate.
         WSSConnectionError: anything else is in the way; the text says what.
     """
-    options: dict[str, Any] = {"ssl": tls} if tls is not None else {}
+    options: dict[str, Any] = {}
+    if urlsplit(url).scheme == "wss":
+        # Reading the system's certificate authorities takes some 20 ms, for which no call shall wait.
+        options["ssl"] = await asyncio.to_thread(config.tls, url)
     if is_loopback(url):
         # A proxy of the environment cannot reach this machine's loopback.
         options["proxy"] = None

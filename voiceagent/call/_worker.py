@@ -6,6 +6,7 @@ Rule: every task of the client lives in one task group here, and none outlives :
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -27,6 +28,9 @@ SESSION_CLOSED_DELAY = 1.0
 """Seconds by which the media link, which says the same, may lag behind ``session.closed``."""
 
 logger = logging.getLogger(__name__)
+
+_handled_by: contextvars.ContextVar[Worker | None] = contextvars.ContextVar("handled_by", default=None)
+"""The worker whose handler runs. Tasks that a handler starts inherit it."""
 
 
 class Worker:
@@ -66,9 +70,14 @@ class Worker:
         """Take no more calls, and finish."""
         self._stopping.set()
 
-    def runs_handler(self, task: asyncio.Task[Any] | None) -> bool:
-        """Whether a task is that of a handler, so that the worker waits for it."""
-        return task in self._handler_tasks
+    @property
+    def stopping(self) -> bool:
+        """Whether it is about to finish."""
+        return self._stopping.is_set()
+
+    def waits_for_us(self) -> bool:
+        """Whether this is a handler's task, or one that a handler started and may wait for."""
+        return _handled_by.get() is self
 
     async def _wind_down(self) -> None:
         grace = self._config.grace_period
@@ -93,15 +102,19 @@ class Worker:
 
     # Tasks --------------------------------------------------------------------------------------------
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._tasks.create_task(work)
+    def _start(
+        self, work: Coroutine[Any, Any, None], context: contextvars.Context | None = None
+    ) -> asyncio.Task[None]:
+        task = self._tasks.create_task(work, context=context)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
     def _start_handler(self, work: Coroutine[Any, Any, None]) -> None:
+        context = contextvars.copy_context()
+        context.run(_handled_by.set, self)
         try:
-            task = self._start(work)
+            task = self._start(work, context)
         except RuntimeError:
             # The client has closed: a handler that is registered so late has nothing to wait for it.
             work.close()
@@ -132,7 +145,7 @@ class Worker:
         match message:
             case control.SessionNotify():
                 if message.session_id in self._sessions:
-                    self._start(self._intake.reclaim(message.session_id))
+                    self._intake.notified_again(message.session_id)
                 elif not self._stopping.is_set():
                     self._intake.notified(message)
             case control.CallIn():
@@ -182,8 +195,12 @@ class Worker:
         await self._end_call(call)
 
     def _call_ended(self, session: CallSession) -> None:
-        self.calls.pop(session.call_id, None)
+        call = self.calls.pop(session.call_id, None)
         self._sessions.pop(session.session_id, None)
+        task = self._call_tasks.get(call) if call is not None else None
+        if task is not None and task is not asyncio.current_task() and not session.link.opened:
+            # Nobody needs the link any more; opening it may take long.
+            task.cancel()
 
     async def _session_closed(self, session: CallSession) -> None:
         """End a call whose session is over, unless its media link, which knows better, is faster."""

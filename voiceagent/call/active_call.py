@@ -92,8 +92,9 @@ class ActiveCall:
         """What has been queued and what has been played so far.
 
         The position is exact to one request of the server (some 20 to 40 ms): it may lag by that much, and
-        never runs ahead. Clearing cuts the timeline at what has been played, so that ``queued_ms`` falls back
-        to ``played_ms`` and new audio is counted from there.
+        never runs ahead. On a server that asks for everything in advance it is reckoned by the clock.
+        Clearing cuts the timeline at what has been played, so that ``queued_ms`` falls back to
+        ``played_ms`` and new audio is counted from there.
         """
         return self._session.outgoing.playback
 
@@ -241,13 +242,12 @@ class ActiveCall:
 
         Not one byte of what was queued leaves after this.
         """
-        if self._session.clear():
-            self._session.link.send_command(media.INTERRUPT)
+        self._session.clear()
 
     async def clear_send_audio_buffer(self) -> None:
         """Do what :meth:`clear_audio` does, and wait until the server has dropped what it held."""
-        if self._session.clear():
-            await self._session.finish(media.INTERRUPT)
+        self._session.clear()
+        await self._session.cleared()
 
     async def interrupt(self) -> None:
         """Stop the agent's speech, as :meth:`clear_send_audio_buffer` does."""
@@ -260,6 +260,6 @@ class ActiveCall:
     async def drained(self) -> None:
         """Return when everything queued so far has been played or cleared, or the call has ended.
 
-        If the server does not tell, it returns 2 s after the audio should have ended.
+        If the server's requests do not tell, it returns 2 s after the audio should have ended.
         """
         await self._session.outgoing.drained()

@@ -104,6 +104,8 @@ class CallClient:
     async def connect(self) -> None:
         """Open the control link; from then on calls come in. Does nothing if the client is connected.
 
+        While :meth:`disconnect` is at work, it waits for its end and then connects again.
+
         The first attempt is the only one: later breaks are mended in the background.
 
         Raises:
@@ -111,8 +113,10 @@ class CallClient:
             WSSConnectionError: the server cannot be reached.
         """
         async with self._connecting:
-            if self._task is not None:
-                return
+            if self._worker is not None and self._task is not None:
+                if not self._worker.stopping:
+                    return
+                await asyncio.wait((self._task,))
             worker = Worker(self._config, self._handlers, self._handler_ready)
             await worker.open()
             self._worker = worker
@@ -122,14 +126,15 @@ class CallClient:
     async def disconnect(self) -> None:
         """Close the client. Active calls may go on for the grace period, then they are ended.
 
-        Called from a handler, it does not wait for the end, which comes after that handler's. Does nothing if
-        the client is not connected.
+        Called from a handler or a task of a handler, it does not wait for the end, which comes after that
+        handler's. Does nothing if the client is not connected.
         """
-        worker, task = self._worker, self._task
-        if worker is None or task is None:
-            return
-        worker.stop()
-        if worker.runs_handler(asyncio.current_task()):
+        async with self._connecting:
+            worker, task = self._worker, self._task
+            if worker is None or task is None:
+                return
+            worker.stop()
+        if worker.waits_for_us():
             return
         try:
             await asyncio.wait((task,))
@@ -141,7 +146,8 @@ class CallClient:
 
     async def run_forever(self) -> None:
         """Run until the client is closed; connect first if need be. May be cancelled at any time."""
-        await self.connect()
+        if self._task is None:
+            await self.connect()
         task = self._task
         if task is not None:
             await asyncio.wait((task,))

@@ -7,7 +7,7 @@ comes ``call.in`` with the address and the bearer token of the media link.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -45,7 +45,27 @@ AudioMode = Literal["mixed", "isolated"]
 InboundCalls = Literal["ALL", "MISSED_ONLY", "NO"]
 
 
-class _Message(msgspec.Struct, rename="camel", kw_only=True, tag_field="type"):
+_PRIVATE = frozenset(
+    {"token", "from_", "to", "remote_address", "local_address", "sender", "content", "error_content"}
+)
+
+
+class _Discreet:
+    """Mixed into what names people or opens calls: the repr shows no numbers, no tokens and no content."""
+
+    __slots__ = ()
+    __struct_fields__: ClassVar[tuple[str, ...]]
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{name}={value!r}"
+            for name in self.__struct_fields__
+            if name not in _PRIVATE and not isinstance(value := getattr(self, name), dict)
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class _Message(_Discreet, msgspec.Struct, rename="camel", kw_only=True, tag_field="type"):
     """Base of the control messages: camelCase on the wire, told apart by ``type``."""
 
 
@@ -150,10 +170,6 @@ class CallIn(_Message, tag="call.in"):
     url: str = ""
     token: str = ""
 
-    def __repr__(self) -> str:
-        """Without the token, which opens the call to whoever holds it."""
-        return f"CallIn(session_id={self.session_id!r}, call_id={self.call_id!r}, url={self.url!r})"
-
 
 class MessageIn(_Message, tag="wa.msg.in"):
     """A text message of a session of channel ``WA``."""
@@ -170,7 +186,7 @@ class SessionClosed(_Message, tag="session.closed"):
     reason: str = "FORCE_CLOSE"
 
 
-class OpenedSession(msgspec.Struct, rename="camel", kw_only=True, frozen=True):
+class OpenedSession(_Discreet, msgspec.Struct, rename="camel", kw_only=True, frozen=True):
     """``content.session`` of the answer to :class:`SessionOpen`; ``opened_at`` in Unix seconds."""
 
     id: str
