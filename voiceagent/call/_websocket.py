@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -68,8 +68,15 @@ async def open_websocket(
     if is_loopback(url):
         # A proxy of the environment cannot reach this machine's loopback.
         options["proxy"] = None
+    connections: list[ClientConnection] = []
+
+    def connection(*args: Any, **kwargs: Any) -> ClientConnection:
+        connections.append(ClientConnection(*args, **kwargs))
+        return connections[-1]
+
     attempt = _DirectConnect(
         url,
+        create_connection=connection,  # type: ignore[arg-type]  # any callable that makes one will do
         additional_headers=headers,
         user_agent_header="voiceagent",
         # Audio does not compress, and compressing costs more CPU than all the rest.
@@ -87,7 +94,7 @@ async def open_websocket(
     try:
         return await attempt
     except (WebSocketException, OSError, EOFError) as error:
-        refusal = _refusal(url, error, _tls_error(attempt, error), headers)
+        refusal = _refusal(url, error, _tls_error(connections, error), headers)
     # Outside the handler, so that the error's chain holds no object that holds the headers.
     raise refusal
 
@@ -126,17 +133,17 @@ def _refusal(
     return WSSConnectionError(f"cannot reach the call server at {address.netloc}: {error}")
 
 
-def _tls_error(attempt: _connect, error: Exception) -> ssl.SSLError | None:
+def _tls_error(connections: Iterable[ClientConnection], error: Exception) -> ssl.SSLError | None:
     """The TLS error behind a failed attempt.
 
     With TLS 1.3 a server refuses a client certificate only after the handshake. Then the attempt merely looks
-    cut short, and the connection knows why, if the server said so before it hung up.
+    cut short, and the connection knows why, if the server said so before it hung up: under the first name in
+    websockets 15, under the second in later ones.
     """
-    connection = getattr(attempt, "connection", None)
-    for cause in (error, error.__cause__, getattr(connection, "recv_exc", None)):
-        if isinstance(cause, ssl.SSLError):
-            return cause
-    return None
+    causes: list[object] = [error, error.__cause__]
+    for connection in connections:
+        causes += [getattr(connection, "recv_exc", None), getattr(connection, "connection_exc", None)]
+    return next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
 
 
 def _readable(body: bytes | bytearray, headers: Mapping[str, str]) -> str:
