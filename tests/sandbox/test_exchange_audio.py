@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from contextlib import suppress
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.sandbox.raw_client import CALLEE, CALLER, Agent, Worker, answered_call, noise
 from tests.virtual_time import run_virtual, virtual_time
@@ -182,16 +184,31 @@ async def test_audio_beyond_the_credit_is_a_violation_and_played() -> None:
 
 
 @virtual_time
-async def test_the_largest_message_passes_and_a_larger_one_breaks_the_link() -> None:
+async def test_a_message_over_the_limit_is_counted_and_survived_and_a_monstrous_one_breaks_the_link() -> None:
     async with Exchange() as exchange, answered_call(exchange) as (call, agent, _):
-        await agent.socket.send(bytes(1 << 20))
-        await asyncio.sleep(0.1)
-        assert call.state == "answered"
         await agent.socket.send(bytes((1 << 20) + 1))
+        await agent.socket.send("x" * ((1 << 20) + 1))
+        words = noise(1600, 1)
+        await agent.speak(words)
+        await asyncio.sleep(1)
+        assert without_silence(call.caller.heard()) == words
+        assert len(call.violations.snapshot()) == 2
+        assert all("over the limit of 1048576" in text for text in call.violations.snapshot())
+        with suppress(ConnectionClosed):
+            await agent.socket.send(bytes(16 << 20))
         await agent.closed.wait()
         assert agent.socket.close_code == 1009
         assert call.end_reason == "media_lost"
         assert "media link" in call.violations.snapshot()[-1]
+
+
+@virtual_time
+async def test_a_malformed_command_is_answered_if_it_can_be_told_which_it_is() -> None:
+    async with Exchange() as exchange, answered_call(exchange) as (_, agent, _):
+        await agent.socket.send('{"type": "command", "data": {"command_id": "mine", "command": 7}}')
+        answer = await agent.answer_to("mine")
+        assert (answer.success, answer.error_code) == (False, "INVALID_PAYLOAD")
+        assert "$.data.command" in (answer.error_message or "")
 
 
 @virtual_time

@@ -24,6 +24,8 @@ async def test_a_callee_answers_after_a_moment_and_the_mode_is_barge() -> None:
         assert (call.callee.state, call.state) == ("ringing", "answered")
         assert (await agent.answer_to(connecting)).success
         assert (call.callee.state, call.state, call.mode) == ("up", "bridged", "barge")
+        await agent.ok(media.DISCONNECT)
+        assert (call.callee.state, call.state, call.mode) == ("ended", "ended", None)
 
 
 @virtual_time
@@ -202,10 +204,12 @@ async def test_a_listener_that_fails_ends_its_own_call_only() -> None:
 
 
 @virtual_time
-async def test_an_exchange_that_stops_says_goodbye() -> None:
+async def test_an_exchange_that_stops_says_goodbye_and_does_not_linger() -> None:
     exchange = await Exchange().__aenter__()
     async with answered_call(exchange) as (call, agent, worker):
+        began = asyncio.get_running_loop().time()
         await exchange.__aexit__(None, None, None)
+        assert asyncio.get_running_loop().time() - began < 0.5
         await agent.inbox.take(media.CallEventData, event=media.TERMINATED_EVENT)
         await worker.socket.wait_closed()
         assert worker.socket.close_code == 1001

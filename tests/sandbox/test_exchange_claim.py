@@ -189,9 +189,25 @@ async def test_requests_that_the_exchange_cannot_do_are_answered() -> None:
         assert codes == ["CHANNEL_NOT_CONFIGURED", "SESSION_NOT_FOUND"]
         await worker.send(control.SessionReady(session_id="not mine"))
         await worker.send('{"type": "of the future"}')
+        await worker.send('{"type": "session.what", "reqId": "3"}')
+        assert (await worker.inbox.take(control.Response, req_id="3")).error_code == "INVALID_REQUEST"
         await asyncio.sleep(0.1)
         (link,) = exchange.controls
         assert link.snapshot()["violations"] == ["session.ready for a session that this link did not open"]
+
+
+@virtual_time
+async def test_a_malformed_request_is_answered_and_the_link_stays(caplog: pytest.LogCaptureFixture) -> None:
+    async with Exchange() as exchange, Worker.connect(exchange) as worker:
+        await worker.send('{"type": "session.open", "reqId": "mine", "sessionId": 5}')
+        answer = await worker.inbox.take(control.Response, req_id="mine")
+        assert (answer.ok, answer.error_code) == (False, "INVALID_REQUEST")
+        assert "$.sessionId" in answer.error_content["message"]
+        await worker.send("x" * ((1 << 20) + 1))
+        assert (await worker.open("unknown")).error_code == "SESSION_NOT_FOUND"
+        (link,) = exchange.controls
+        assert len(link.snapshot()["violations"]) == 2
+    assert len(caplog.records) == 1
 
 
 @virtual_time

@@ -159,12 +159,16 @@ BAD_REQUESTS = [
     ("POST", "/calls", {"to": CALLEE}, 400, "from"),
     ("POST", "/calls", {"from": CALLER, "to": 7}, 400, "to"),
     ("POST", "/calls", [CALLER], 400, "JSON object"),
+    ("POST", "/calls", {"from": "\ud800", "to": CALLEE}, 400, "from"),
+    ("POST", "/calls", {"from": CALLER, "to": CALLEE, "script": [{"say": "\ud800"}]}, 400, "[0].say"),
     ("POST", "/parties", {"address": CALLEE, "behaviour": "sulk"}, 400, "behaviour"),
     ("POST", "/parties", {"address": CALLEE, "behaviour": "answer", "after_ms": -1}, 400, "after_ms"),
     ("POST", "/faults", {"command": "call.levitate"}, 400, "command"),
     ("POST", "/faults", {"command": "call.answer", "times": 0}, 400, "times"),
     ("POST", "/faults", {"command": "call.answer", "silent": "yes"}, 400, "silent"),
     ("POST", "/control/drop", {"refuse_for_ms": "long"}, 400, "refuse_for_ms"),
+    ("POST", "/control/drop", {"refuse_for_ms": 10**400}, 400, "refuse_for_ms"),
+    ("POST", "/parties", {"address": CALLEE, "behaviour": "answer", "after_ms": 10**400}, 400, "after_ms"),
     ("GET", "/calls/unknown", None, 404, "unknown"),
     ("POST", "/calls/unknown/hangup", None, 404, "unknown"),
     ("GET", "/calls/{call}/heard?leg=agent", None, 400, "leg"),
@@ -207,6 +211,12 @@ async def test_a_taken_port_is_a_clear_error() -> None:
         with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
             async with Exchange(port=port):
                 pytest.fail("it listens")
+
+
+async def test_a_port_that_cannot_be_is_a_clear_error() -> None:
+    with pytest.raises(OSError, match=r"127.0.0.1:70000: a port is a number from 0 to 65535"):
+        async with Exchange(port=70000):
+            pytest.fail("it listens")
 
 
 async def test_an_exchange_that_is_not_there_is_a_clear_error() -> None:

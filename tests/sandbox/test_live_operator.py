@@ -151,9 +151,12 @@ async def test_a_client_that_leaves_in_mid_sentence_takes_its_turn_with_it() -> 
 async def test_a_taken_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(OSError, match=f"port {port}"):
+        with pytest.raises(OSError, match=f"the live server cannot listen on 127.0.0.1:{port}"):
             async with LiveServer(port=port):
                 pass
+    with pytest.raises(OSError, match=r"127.0.0.1:70000: a port is a number from 0 to 65535"):
+        async with LiveServer(port=70000):
+            pass
 
 
 def test_a_server_that_was_not_started_says_so() -> None:

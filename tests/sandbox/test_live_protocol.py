@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import pytest
+from websockets.exceptions import ConnectionClosed
 
-from tests.sandbox.live_client import LiveClient, connected, live_server, live_session, setup
+from tests.sandbox.live_client import connected, live_server, live_session, setup
 from tests.virtual_time import virtual_time
 from voiceagent.sandbox.live.protocol import (
     AudioInput,
@@ -72,13 +74,6 @@ def test_a_duration_is_written_as_protobuf_does() -> None:
     assert [encode_duration(5.0), encode_duration(2.5), encode_duration(0)] == ["5s", "2.500s", "0s"]
 
 
-async def refused(client: LiveClient, frame: str | bytes) -> str:
-    await client.socket.send(frame)
-    code, reason = await client.closed()
-    assert code == 1007
-    return reason
-
-
 @virtual_time
 @pytest.mark.parametrize(
     ("setup_message", "field"),
@@ -98,23 +93,52 @@ async def test_a_wrong_setup_closes_with_1007_and_the_field(
     setup_message: dict[str, Any], field: str
 ) -> None:
     async with live_server() as server, connected(server) as client:
-        assert field in await refused(client, json.dumps(setup_message))
+        await client.send(setup_message)
+        code, reason = await client.closed()
+        assert code == 1007
+        assert field in reason
+        assert field in server.records[0].as_dict()["violations"][0]
+
+
+MALFORMED: list[str | bytes] = [
+    "{not json",
+    b"\xff\xfe\x00",
+    "",
+    "[1, 2]",
+    '"text"',
+    "[" * 100_000,
+]
 
 
 @virtual_time
-@pytest.mark.parametrize("frame", ["{not json", b"\xff\xfe\x00", "[1, 2]", '"text"', "[" * 100_000])
-async def test_what_is_no_json_object_ends_its_session_and_no_other(frame: str | bytes) -> None:
-    async with (
-        live_server(GREETS) as server,
-        live_session(server) as other,
-        live_session(server) as client,
-    ):
-        assert await refused(client, frame)
+async def test_what_is_malformed_is_counted_logged_once_and_survived(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wrong_fields = ['{"realtimeInput": {"audio": {"data": "ab*="}}}', '{"setup": {"model": "again"}}']
+    async with live_server(GREETS) as server, connected(server) as client:
+        for frame in MALFORMED:
+            await client.socket.send(frame)
+        await client.send({"setup": setup()})
+        await client.next("setupComplete")
+        for frame in [*MALFORMED, *wrong_fields]:
+            await client.socket.send(frame)
+        await client.start()
+        await client.next("turnComplete")
+        violations = server.records[0].as_dict()["violations"]
+        assert len(violations) == 2 * len(MALFORMED) + len(wrong_fields)
+        assert violations[-2:] == ["audio data is not base64", "setup may be sent only once"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@virtual_time
+async def test_a_message_that_is_too_large_ends_its_session_and_no_other() -> None:
+    async with live_server(GREETS) as server, live_session(server) as other, live_session(server) as client:
+        with suppress(ConnectionClosed):
+            await client.socket.send("x" * (16 << 20))
+        assert (await client.closed())[0] == 1009
+        assert "exceeds limit" in server.records[1].as_dict()["violations"][0]
         await other.start()
         await other.next("turnComplete")
-        record = server.records[1]
-        assert (record.closed, record.close_code) == (True, 1007)
-        assert "protocol_error" in {event["event"] for event in record.events}
 
 
 @virtual_time

@@ -132,7 +132,18 @@ def test_numbers_are_not_shown_in_a_repr() -> None:
         ("rules: []\n", "demo.yaml:1: rules: unknown key 'rules'; use one of caller, script, model, faults"),
         ("model:\n  - on: start\n   say: hi\n", "demo.yaml:3: not valid YAML"),
         ("model: [\n", "demo.yaml:2: not valid YAML"),
-        ("a: \x07", "demo.yaml: not valid YAML"),
+        ("caller: {}\na: \x07", "demo.yaml:2: not valid YAML: special characters"),
+        (
+            'script:\n  - say: "\\ud800"\n',
+            "demo.yaml:2: script[0].say: text must not contain half",
+        ),
+        ('model:\n  - {on: start, say: "a\\0b"}\n', "demo.yaml:2: model[0].say: text must not contain NUL"),
+        ('model:\n  - {on: start, call: {"\\ud800": 1}}\n', "demo.yaml:2: model[0].call: text must not"),
+        ("script:\n  - wait: " + "9" * 400, "demo.yaml:2: script[0].wait: expected a number of at most 30"),
+        ("script:\n  - wait: " + "9" * 5000, "demo.yaml:2: script[0].wait: expected a number of at most 30"),
+        ("model: " + "[" * 5000, "demo.yaml: lists and mappings stand too deep"),
+        ("script:\n  - wait: !!int soon\n", "demo.yaml:2: script[0].wait: expected a number, got 'soon'"),
+        ("!!foo x\n", "demo.yaml:1: unknown YAML tag"),
         ("model:\n  - on: start\n    on: setup\n", "demo.yaml:3: model[0].on: the key is there twice"),
         ("model: &m [*m]\n", "the value contains itself"),
         ("model:\n  - on: !!python/name:os.system x\n", "demo.yaml:2: model[0].on: unknown YAML tag"),
@@ -185,3 +196,7 @@ def test_a_script_comes_as_json_too() -> None:
         parse_script({"say": "hello"})
     with pytest.raises(ScenarioError, match="expected seconds"):
         parse_script([{"interrupt_after": None}])
+    with pytest.raises(ScenarioError, match=r"\[0\].say: text must not contain half a character"):
+        parse_script([{"say": "\ud800"}])
+    with pytest.raises(ScenarioError, match=r"\[0\].wait: expected a number of at most 30 digits"):
+        parse_script([{"wait": 10**400}])

@@ -6,6 +6,7 @@ text, and a number that begins with ``+`` or ``0`` stays what it is, a telephone
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -14,6 +15,11 @@ import yaml
 
 MAX_VALUES = 20_000
 """Most values in one document; aliases that expand beyond it are refused."""
+
+MAX_DIGITS = 30
+"""Most digits of a whole number."""
+
+_TOO_DEEP = "lists and mappings stand too deep inside each other"
 
 _TAG = "tag:yaml.org,2002:"
 
@@ -37,6 +43,24 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(_TAG + _tag, re.compile(_pattern), _first)
 
 
+def _error(source: str, line: int | None, path: str, problem: str) -> ScenarioError:
+    where = source if line is None else f"{source}:{line}"
+    return ScenarioError(f"{where}: {path}: {problem}" if path else f"{where}: {problem}")
+
+
+def _flaw(text: str, content: object = None) -> str | None:
+    """Why what was written as ``text``, and read as ``content``, can neither be spoken nor sent, if so."""
+    if isinstance(content, int) and len(text) > MAX_DIGITS:
+        return f"expected a number of at most {MAX_DIGITS} digits, got {len(text)}"
+    if "\0" in text:
+        return "text must not contain NUL"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"text must not contain half a character ({text[error.start]!a})"
+    return None
+
+
 class Value:
     """One value of a document.
 
@@ -55,8 +79,7 @@ class Value:
 
     def error(self, problem: str) -> ScenarioError:
         """The error to raise for this value."""
-        where = self._source if self._line is None else f"{self._source}:{self._line}"
-        return ScenarioError(f"{where}: {self.path}: {problem}" if self.path else f"{where}: {problem}")
+        return _error(self._source, self._line, self.path, problem)
 
     @property
     def is_null(self) -> bool:
@@ -135,24 +158,33 @@ def read_yaml(text: str, source: str) -> Value:
     """Read one YAML document.
 
     Raises:
-        ScenarioError: it is no YAML, repeats a key, refers to itself, or is too large.
+        ScenarioError: it is no YAML, repeats a key, refers to itself, or is too large or too deep.
     """
     try:
         root = yaml.compose(text, Loader=_Loader)
+        return Value(None, "", "", 1, source) if root is None else _YamlReader(source).read(root, "")
+    except RecursionError as error:
+        raise _error(source, None, "", _TOO_DEEP) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = source if mark is None else f"{source}:{mark.line + 1}"
-        raise ScenarioError(f"{where}: not valid YAML: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{source}: not valid YAML: {error}") from error
-    if root is None:
-        return Value(None, "", "", 1, source)
-    return _YamlReader(source).read(root, "")
+        line = None if mark is None else mark.line + 1
+        raise _error(source, line, "", f"not valid YAML: {error.problem or error.context}") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problem = f"not valid YAML: {error.reason}: {chr(error.character)!a}"
+        raise _error(source, line, "", problem) from error
 
 
 def wrap(raw: object, source: str) -> Value:
-    """Wrap what a JSON decoder returned. Its values have no lines."""
-    return _wrap(raw, "", source)
+    """Wrap what a JSON decoder returned. Its values have no lines.
+
+    Raises:
+        ScenarioError: a text or a number of it is of no use, or it is too deep.
+    """
+    try:
+        return _wrap(raw, "", source)
+    except RecursionError as error:
+        raise _error(source, None, "", _TOO_DEEP) from error
 
 
 def _wrap(raw: object, path: str, source: str) -> Value:
@@ -162,9 +194,12 @@ def _wrap(raw: object, path: str, source: str) -> Value:
     if isinstance(raw, list | tuple):
         entries = [_wrap(item, f"{path}[{index}]", source) for index, item in enumerate(raw)]
         return Value(entries, "", path, None, source)
-    if raw is None or isinstance(raw, bool | int | float | str):
-        return Value(raw, "" if raw is None else str(raw), path, None, source)
-    return Value(str(raw), str(raw), path, None, source)
+    text = "" if raw is None else str(raw)
+    if flaw := _flaw(text, raw):
+        raise _error(source, None, path, flaw)
+    return Value(
+        raw if raw is None or isinstance(raw, bool | int | float) else text, text, path, None, source
+    )
 
 
 def _join(path: str, name: str) -> str:
@@ -183,11 +218,11 @@ class _YamlReader:
         line = node.start_mark.line + 1
         self._count += 1
         if self._count > MAX_VALUES:
-            raise ScenarioError(f"{self._source}:{line}: more than {MAX_VALUES} values")
+            raise _error(self._source, line, "", f"more than {MAX_VALUES} values")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path, line)
         if id(node) in self._open:
-            raise ScenarioError(f"{self._source}:{line}: {path}: the value contains itself")
+            raise _error(self._source, line, path, "the value contains itself")
         self._open.add(id(node))
         content: list[Value] | dict[str, Value]
         if isinstance(node, yaml.SequenceNode):
@@ -200,29 +235,37 @@ class _YamlReader:
     def _fields(self, node: yaml.Node, path: str) -> dict[str, Value]:
         fields: dict[str, Value] = {}
         for key, item in node.value:
-            place = f"{self._source}:{key.start_mark.line + 1}"
+            line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                raise ScenarioError(f"{place}: {path}: a key must be a word")
+                raise _error(self._source, line, path, "a key must be a word")
             name = _join(path, key.value)
+            if flaw := _flaw(key.value):
+                raise _error(self._source, line, path, flaw)
             if key.value in fields:
-                raise ScenarioError(f"{place}: {name}: the key is there twice")
+                raise _error(self._source, line, name, "the key is there twice")
             fields[key.value] = self.read(item, name)
         return fields
 
     def _scalar(self, node: yaml.ScalarNode, path: str, line: int) -> Value:
         text = node.value
+        tag = node.tag.removeprefix(_TAG)
+        if flaw := _flaw(text, 0 if tag == "int" else None):
+            raise _error(self._source, line, path, flaw)
         content: Any
-        match node.tag.removeprefix(_TAG):
+        match tag:
             case "null":
                 content, text = None, ""
             case "bool":
                 content = text.lower() == "true"
-            case "int":
-                content = int(text)
-            case "float":
-                content = float(text)
+            case "int" | "float":
+                try:
+                    content = int(text) if tag == "int" else float(text)
+                    if not math.isfinite(content):
+                        raise ValueError
+                except ValueError:
+                    raise _error(self._source, line, path, f"expected a number, got {text!r}") from None
             case "str":
                 content = text
             case _:
-                raise ScenarioError(f"{self._source}:{line}: {path}: unknown YAML tag {node.tag!r}")
+                raise _error(self._source, line, path, f"unknown YAML tag {node.tag!r}")
         return Value(content, text, path, line, self._source)

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
-from voiceagent.sandbox.exchange.log import EventLog, Violations
+from voiceagent.sandbox.exchange.log import EventLog
 from voiceagent.sandbox.exchange.mixer import Mixer, Mode
 from voiceagent.sandbox.exchange.parties import Party, Ring, RingResult
 from voiceagent.sandbox.leg import Leg, LegState
+from voiceagent.sandbox.violations import Violations
 from voiceagent.wire import media
 
 logger = logging.getLogger(__name__)
@@ -304,6 +305,7 @@ class ExchangeCall:
         if self.state is CallState.ENDED:
             return
         self.end_reason = reason
+        self._mixer.mode = None
         self._stop_ring()
         self._go(CallState.ENDED, reason=reason)
         self.caller.end()

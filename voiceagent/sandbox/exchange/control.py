@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
+from voiceagent.sandbox.exchange import malformed
 from voiceagent.sandbox.exchange.faults import Faults
-from voiceagent.sandbox.exchange.log import Violations
 from voiceagent.sandbox.exchange.session import RequestError, Session, Switchboard
 from voiceagent.sandbox.exchange.socket import Socket
+from voiceagent.sandbox.violations import Violations
 from voiceagent.wire import Unknown, WireError, control, encode
 from voiceagent.wire.frames import SAMPLE_RATES
 
@@ -55,6 +56,8 @@ class ControlLink:
                 else:
                     self._violations.add(f"binary message of {len(message)} bytes on a control link")
         finally:
+            if self._socket.error is not None:
+                self._violations.add(self._socket.error)
             self._board.leave(self)
 
     def send(self, message: msgspec.Struct) -> None:
@@ -87,18 +90,23 @@ class ControlLink:
             message = control.decode_client(text)
         except WireError as error:
             self._violations.add(str(error))
-            if not self._done:
-                self._fail("", control.INVALID_REQUEST, {"message": str(error)})
+            self._refuse(text, str(error), always=not self._done)
             return
         match message:
             case Unknown():
-                return
+                self._refuse(text, f"there is no request {message.type!r}")
             case control.Setup():
                 self._set_up(message.data)
             case control.SessionReady():
                 self._ready(message)
             case _:
                 self._request(message)
+
+    def _refuse(self, text: str, reason: str, *, always: bool = False) -> None:
+        """Answer what cannot be done, if it asks for an answer."""
+        asked = malformed.request_id(text)
+        if always or asked is not None:
+            self._fail(asked or "", control.INVALID_REQUEST, {"message": reason})
 
     def _set_up(self, setup: control.SetupData) -> None:
         if self._done:

@@ -11,6 +11,10 @@ from aiohttp import web
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
+MOST = 2**31 - 1
+"""Largest whole number in a request: no time in milliseconds that is meant is longer (24 days)."""
+
+
 class Fields:
     """The fields of a JSON object. Every method raises ``ValueError`` that names the field."""
 
@@ -47,6 +51,10 @@ class Fields:
             raise ValueError(f"{name}: a string is needed, not {value!r}")
         if not value and default is None:
             raise ValueError(f"{name}: must not be empty")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{name}: {value!a} holds half a character") from None
         return value
 
     def one_of(self, name: str, words: type[_Word]) -> _Word:
@@ -57,14 +65,14 @@ class Fields:
         return words(value)
 
     def integer(self, name: str, default: int, *, least: int) -> int:
-        """A whole number of at least ``least``."""
+        """A whole number from ``least`` to :data:`MOST`."""
         value = self._values.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name}: a whole number from {least} up is needed, not {value!r}")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
+            raise ValueError(f"{name}: a whole number from {least} to {MOST} is needed, not {value!r}")
         return value
 
     def optional_integer(self, name: str, default: int | None, *, least: int) -> int | None:
-        """A whole number of at least ``least``, or null."""
+        """A whole number from ``least`` to :data:`MOST`, or null."""
         if self._values.get(name, default) is None:
             return None
         return self.integer(name, 0 if default is None else default, least=least)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from voiceagent.sandbox.exchange import malformed
 from voiceagent.sandbox.exchange.call import CommandError, ExchangeCall
 from voiceagent.sandbox.exchange.faults import Faults
 from voiceagent.sandbox.exchange.mixer import Mode
@@ -73,6 +74,8 @@ class MediaLink:
             message = media.decode_client(text)
         except WireError as error:
             self._call.violations.add(str(error))
+            if (asked := malformed.command_id(text)) is not None:
+                self._fail(asked, media.INVALID_PAYLOAD, str(error))
             return
         if isinstance(message, Unknown):
             return

@@ -12,6 +12,8 @@ import logging
 import secrets
 import ssl
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -30,6 +32,7 @@ from voiceagent.sandbox.exchange.session import Session, Switchboard
 from voiceagent.sandbox.exchange.socket import CLOSE_TIMEOUT, Socket
 from voiceagent.sandbox.exchange.ticker import Ticker
 from voiceagent.sandbox.leg import Leg
+from voiceagent.sandbox.listening import cannot_listen, check_port
 from voiceagent.wire import control
 
 if TYPE_CHECKING:
@@ -82,6 +85,7 @@ class Exchange:
         self._board = Switchboard(self.connector_uuid)
         self._registry = Registry()
         self._links: dict[ControlLink, None] = {}
+        self._connections: set[asyncio.Future[None]] = set()
         self._ticker = Ticker()
         self._refuse_until = 0.0
         self._callers: dict[ExchangeCall, asyncio.Task[None]] = {}
@@ -105,14 +109,14 @@ class Exchange:
         Raises:
             OSError: the address cannot be listened on, for example because the port is taken.
         """
+        check_port("the exchange", self._host, self._port)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._ssl)
+        self._site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._ssl)
         try:
-            await site.start()
+            await self._site.start()
         except OSError as error:
             await self._runner.cleanup()
-            reason = f"the exchange cannot listen on {self._host}:{self._port}: {error.strerror or error}"
-            raise OSError(error.errno, reason) from error
+            raise cannot_listen("the exchange", self._host, self._port, error) from error
         self._port = self._runner.addresses[0][1]
         await self._tasks.__aenter__()
         return self
@@ -122,10 +126,14 @@ class Exchange:
     ) -> None:
         """End every call and link, and stop listening."""
         try:
+            await self._site.stop()
             self._end_calls("shutdown")
             for link in tuple(self._links):
                 link.close()
             self._ticker.stop()
+            if self._connections:
+                # The runner, once it cleans up, reads nothing more, and so no answer to a closing handshake.
+                await asyncio.wait(self._connections, timeout=CLOSE_TIMEOUT + 1)
             await self._runner.cleanup()
         finally:
             # The scripted callers were cancelled with their calls; the body's error goes on by itself.
@@ -228,6 +236,17 @@ class Exchange:
             return "the connector is not known"
         return None
 
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """While a WebSocket is open."""
+        closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._connections.add(closed)
+        try:
+            yield
+        finally:
+            self._connections.discard(closed)
+            closed.set_result(None)
+
     async def _control(self, request: web.Request) -> web.StreamResponse:
         if asyncio.get_running_loop().time() < self._refuse_until:
             return web.Response(status=503, text="control links are refused for a while")
@@ -238,7 +257,8 @@ class Exchange:
         link = ControlLink(socket, self._board, self.faults, media_base_url=base)
         self._links[link] = None
         try:
-            await link.serve()
+            with self._connected():
+                await link.serve()
         finally:
             del self._links[link]
         return socket.response
@@ -259,7 +279,8 @@ class Exchange:
             socket.close(1008)
             await socket.receive()
             return socket.response
-        await MediaLink(socket, call, self.faults, self._party).serve()
+        with self._connected():
+            await MediaLink(socket, call, self.faults, self._party).serve()
         return socket.response
 
     def _party(self, address: str) -> Party:

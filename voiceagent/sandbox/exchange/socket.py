@@ -12,10 +12,12 @@ import struct
 
 from aiohttp import WSMsgType, web
 
-from voiceagent.wire import MAX_MESSAGE_BYTES
-
 MAX_UNSENT_BYTES = 256 * 1024
 """Bytes that may wait in a transport before audio to a peer is dropped: 5 s of 24 kHz PCM."""
+
+MAX_RECEIVED_BYTES = 16 << 20
+"""Largest message that is read at all. One over the protocol's limit, which is far lower, is counted and
+dropped; one over this would take too much memory, and the socket is closed with 1009."""
 
 CLOSE_TIMEOUT = 2.0
 """Seconds that a peer has to answer the closing handshake before its connection is aborted."""
@@ -59,8 +61,7 @@ class Socket:
             autoclose=False,
             compress=False,
             heartbeat=heartbeat,
-            # aiohttp refuses a message of exactly this size.
-            max_msg_size=MAX_MESSAGE_BYTES + 1,
+            max_msg_size=MAX_RECEIVED_BYTES,
         )
         await response.prepare(request)
         transport = request.transport

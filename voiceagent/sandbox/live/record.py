@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import Any
 
+from voiceagent.sandbox.violations import Violations
+
 MAX_EVENTS = 5000
 MAX_TEXTS = 1000
 AUDIO_SECONDS = 60
@@ -26,6 +28,7 @@ class SessionRecord:
         tool_responses: Function responses as received; the latest 1000, as with texts.
         texts: Texts that the client sent, in realtime input or as content.
         audio_bytes: Bytes of caller audio received, at the client's rate.
+        violations: What the client sent that is malformed.
         events: ``{at_ms, event, ...}``, milliseconds since the connection began; the latest 5000.
         closed: Whether the connection is over.
         close_code: With which code, if it was closed with one.
@@ -41,6 +44,7 @@ class SessionRecord:
         self.tool_responses: deque[dict[str, Any]] = deque(maxlen=MAX_TEXTS)
         self.texts: deque[str] = deque(maxlen=MAX_TEXTS)
         self.audio_bytes = 0
+        self.violations = Violations(f"live session {session_id}")
         self.events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
         self.closed = False
         self.close_code: int | None = None
@@ -87,6 +91,7 @@ class SessionRecord:
             "tool_responses": list(self.tool_responses),
             "texts": list(self.texts),
             "audio_bytes": self.audio_bytes,
+            "violations": self.violations.snapshot(),
             "events": list(self.events),
             "closed": self.closed,
             "close_code": self.close_code,

@@ -13,6 +13,7 @@ from types import TracebackType
 
 from aiohttp import web
 
+from voiceagent.sandbox.listening import cannot_listen, check_port
 from voiceagent.sandbox.live.certificates import make_certificate
 from voiceagent.sandbox.live.operator import operator_routes
 from voiceagent.sandbox.live.protocol import OUTPUT_RATE
@@ -148,14 +149,12 @@ class LiveServer:
         self._ca_file = None
 
     def _listen(self, port: int) -> socket.socket:
+        check_port("the live server", self._host, port)
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         try:
             return socket.create_server((self._host, port), family=family, backlog=256)
         except OSError as error:
-            where = f"{self._host} port {port}"
-            raise OSError(
-                error.errno, f"the live server cannot listen on {where}: {error.strerror}"
-            ) from error
+            raise cannot_listen("the live server", self._host, port, error) from error
 
     def _address(self, index: int) -> str:
         if self._ca_file is None and not self._ports[index]:

@@ -1,4 +1,7 @@
-"""One client's connection: setup, then messages in and a conversation out, until either side ends it."""
+"""One client's connection: setup, then messages in and a conversation out, until either side ends it.
+
+Rule: a setup that is wrong ends the session and says why; any other malformed message is counted and dropped.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from voiceagent.sandbox.live.faults import Faults
 from voiceagent.sandbox.live.hearing import Hearing
 from voiceagent.sandbox.live.models import traits_of
 from voiceagent.sandbox.live.outbox import ClientGone, EndOfSession, Outbox
-from voiceagent.sandbox.live.protocol import ProtocolError, Setup
+from voiceagent.sandbox.live.protocol import Fields, ProtocolError, Setup
 from voiceagent.sandbox.live.record import SessionRecord
 from voiceagent.sandbox.live.rules import RuleBook
 from voiceagent.sandbox.scenario import Scenario
@@ -29,7 +32,7 @@ CLOSE_TIMEOUT = 5.0
 """Seconds that a closing handshake may take."""
 
 INVALID = 1007
-"""Close code for messages that break the protocol, as the real service uses it."""
+"""Close code for a setup that is wrong, as the real service uses it."""
 
 
 class Session:
@@ -74,8 +77,7 @@ class Session:
             end = _first(ends)
         except* ProtocolError as errors:
             reason = str(errors.exceptions[0])
-            self.record.note("protocol_error", reason=reason)
-            logger.warning("live session %s: %s", self.record.session_id, reason)
+            self.record.violations.add(reason)
             end = EndOfSession(INVALID, reason)
         except* ClientGone:
             logger.debug("live session %s: the client has gone", self.record.session_id)
@@ -136,14 +138,14 @@ class Session:
         deadline = asyncio.timeout(SETUP_TIMEOUT)
         try:
             async with deadline:
-                frame = await self._receive()
+                message = await self._receive()
         except TimeoutError as error:
             if not deadline.expired():
                 raise
             raise EndOfSession(1008, f"no setup within {SETUP_TIMEOUT:g} s") from error
-        if frame is None:
+        if message is None:
             return None
-        setup = protocol.decode_setup(protocol.decode(frame))
+        setup = protocol.decode_setup(message)
         self.record.setup, self.record.model, self.record.voice = setup.raw, setup.model, setup.voice
         self.record.note("setup", model=setup.model, voice=setup.voice)
         return setup
@@ -182,8 +184,13 @@ class Session:
         await self._listen(conversation, hearing)
 
     async def _listen(self, conversation: Conversation, hearing: Hearing) -> None:
-        while (frame := await self._receive()) is not None:
-            for item in protocol.decode_inputs(protocol.decode(frame)):
+        while (message := await self._receive()) is not None:
+            try:
+                inputs = protocol.decode_inputs(message)
+            except ProtocolError as error:
+                self.record.violations.add(str(error))
+                continue
+            for item in inputs:
                 match item:
                     case protocol.AudioInput():
                         await hearing.audio(item)
@@ -206,12 +213,15 @@ class Session:
                     case protocol.AudioStreamEnd():
                         hearing.stream_end()
 
-    async def _receive(self) -> str | bytes | None:
-        """The next frame, or None when the connection is over."""
-        message = await self._socket.receive()
-        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-            data: str | bytes = message.data
-            return data
+    async def _receive(self) -> Fields | None:
+        """The next message; None when the connection is over. What is no message is counted and dropped."""
+        while (frame := await self._socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            try:
+                return protocol.decode(frame.data)
+            except ProtocolError as error:
+                self.record.violations.add(str(error))
+        if frame.type is WSMsgType.ERROR:
+            self.record.violations.add(str(frame.data))
         return None
 
 
