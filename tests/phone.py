@@ -16,6 +16,7 @@ import yaml
 
 from voiceagent import CallContext, CallReport, Service, VoiceAgent
 from voiceagent.call import CallClientConfig
+from voiceagent.call.config import DEFAULT_BUFFER_SIZE
 from voiceagent.live import LiveConnector
 from voiceagent.live.genai import GenaiConnector
 from voiceagent.report import Moment
@@ -69,6 +70,7 @@ async def phone_system(
     sample_rate: int = 24000,
     connector: LiveConnector | None = None,
     max_calls: int | None = None,
+    buffer_size: int = DEFAULT_BUFFER_SIZE,
 ) -> AsyncIterator[Phone]:
     """Run an agent against a scenario."""
     text = scenario if isinstance(scenario, str) else yaml.safe_dump(scenario)
@@ -78,7 +80,11 @@ async def phone_system(
         phone.service = Service(
             agent,
             config=CallClientConfig.sandbox(
-                exchange.api_key, exchange.connector_uuid, sample_rate, base_url=exchange.url
+                exchange.api_key,
+                exchange.connector_uuid,
+                sample_rate,
+                base_url=exchange.url,
+                buffer_size=buffer_size,
             ),
             connector=connector or GenaiConnector(live_url=live.url),
             reports=reports,

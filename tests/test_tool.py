@@ -81,6 +81,31 @@ class Desk:
         """Return something that is no JSON."""
         return object()
 
+    @tool
+    async def numbers(self) -> object:
+        """Return what is almost JSON."""
+        return {"nan": float("nan"), 1: (n for n in range(3))}
+
+    @tool
+    async def give_up(self) -> str:
+        """Wait for a task that somebody cancelled."""
+        task = asyncio.ensure_future(asyncio.sleep(60))
+        task.cancel()
+        await task
+        return "done"
+
+    @tool
+    async def ask_elsewhere(self) -> str:
+        """Run into a timeout of its own."""
+        raise TimeoutError
+
+    @tool
+    async def reserved(
+        self, schema: int, model_config: int, _hidden: int, call: CallContext | None = None
+    ) -> list[object]:
+        """Take names that pydantic has for itself."""
+        return [schema, model_config, _hidden, call is CALL]
+
     def helper(self) -> None:
         """No tool: it is not marked."""
 
@@ -114,7 +139,18 @@ def test_a_property_called_title_is_kept() -> None:
 
 def test_only_marked_methods_are_taken_from_an_object() -> None:
     names = [declaration.name for declaration in box().declarations]
-    assert names == ["book", "greet_guest", "refuse", "crash", "dawdle", "nonsense"]
+    assert names == [
+        "book",
+        "greet_guest",
+        "refuse",
+        "crash",
+        "dawdle",
+        "nonsense",
+        "numbers",
+        "give_up",
+        "ask_elsewhere",
+        "reserved",
+    ]
 
 
 async def test_arguments_are_converted_and_the_caller_comes_from_the_line() -> None:
@@ -148,6 +184,25 @@ async def test_a_sync_tool_runs_in_a_thread() -> None:
     assert result["title"] != threading.current_thread().name
 
 
+async def test_slow_sync_tools_leave_the_event_loops_threads_alone() -> None:
+    release = threading.Event()
+
+    @tool
+    def wait() -> str:
+        """Wait."""
+        release.wait(30)
+        return "done"
+
+    tools = box(wait)
+    waiting = [asyncio.create_task(tools.run(ToolCall("1", "wait", {}), CALL)) for _ in range(40)]
+    try:
+        async with asyncio.timeout(10):
+            await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+    finally:
+        release.set()
+    assert await asyncio.gather(*waiting) == [{"result": "done"}] * 40
+
+
 async def test_a_refusal_is_told_to_the_model() -> None:
     assert await run("refuse") == {"error": "We are closed on Sundays."}
 
@@ -168,6 +223,36 @@ async def test_a_tool_that_takes_too_long_is_stopped() -> None:
 async def test_a_result_that_is_no_json_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
     assert await run("nonsense") == {"error": "nonsense failed; it cannot be used right now"}
+
+
+async def test_a_result_is_made_json_through_and_through() -> None:
+    assert await run("numbers") == {"nan": None, "1": [0, 1, 2]}
+
+
+@pytest.mark.parametrize("name", ["give_up", "ask_elsewhere"])
+async def test_a_tool_that_breaks_off_by_itself_has_failed(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await run(name) == {"error": f"{name} failed; it cannot be used right now"}
+    assert "took over" not in caplog.text
+
+
+@virtual_time
+async def test_a_tool_that_is_cancelled_ends() -> None:
+    running = asyncio.create_task(run("dawdle"))
+    await asyncio.sleep(1)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_parameters_may_have_any_name() -> None:
+    assert set(Tool(Desk().reserved).declaration.parameters["properties"]) == {
+        "schema",
+        "model_config",
+        "_hidden",
+    }
+    assert await run("reserved", schema=1, model_config=2, _hidden=3) == {"result": [1, 2, 3, True]}
 
 
 async def test_an_unknown_tool_is_named_with_those_that_exist() -> None:
@@ -200,6 +285,34 @@ def test_a_subclass_can_replace_and_remove_tools() -> None:
     assert declaration.description == "End the call with a summary."
 
 
+class Ringing:
+    """A call on which every transfer takes ten seconds."""
+
+    def hang_up_after_goodbye(self, reason: str) -> None:
+        raise AssertionError
+
+    async def transfer(self, ring_seconds: int, note: str) -> str | None:
+        await asyncio.sleep(10)
+        return "CALL_UNANSWERED"
+
+
+@pytest.mark.parametrize(("more", "result"), [(3, "Nobody answered"), (5, "took too long")])
+@virtual_time
+async def test_the_time_of_a_transfer_does_not_count_against_the_tool(more: float, result: str) -> None:
+    @tool(timeout=5)
+    async def put_through(call: CallContext) -> str:
+        """Put the caller through."""
+        await asyncio.sleep(1)
+        said = await call.transfer()
+        await asyncio.sleep(more)
+        return said
+
+    answer = await box(put_through).run(
+        ToolCall("1", "put_through", {}), CallContext("call-1", controls=Ringing())
+    )
+    assert result in str(answer)
+
+
 async def test_outside_of_a_call_the_call_cannot_be_driven() -> None:
     assert await CALL.end() == "not on a call"
     assert await CALL.transfer() == "not on a call"
@@ -224,9 +337,14 @@ def any_number(*numbers: int) -> int:
     return sum(numbers)
 
 
+def no_schema(x: threading.Thread) -> None:
+    """Take what no model can give."""
+
+
 @pytest.mark.parametrize(
     ("function", "said"),
     [
+        (no_schema, "tool no_schema: a parameter's type cannot be described to a model"),
         (no_docstring, "tool no_docstring has no docstring"),
         (no_annotation, "parameter 'x' needs a type annotation"),
         (any_number, "has no name that the model could give"),

@@ -50,6 +50,41 @@ def test_nothing_heard_is_an_empty_transcript() -> None:
     assert turn.text_heard(100) == ""
 
 
+def test_text_without_audio_between_is_one_piece() -> None:
+    turn = spoken(("One two ", 0), ("three four.", 1000))
+    turn.interrupt(100 + 500)
+    assert turn.text_heard(9999) == "One two"
+
+
+def test_text_that_comes_after_its_audio_is_cut_where_the_audio_was() -> None:
+    late = Turn(1)
+    late.begins_at(0)
+    late.add_audio(1000)
+    late.add_text("One two ")
+    late.add_text("three four.")
+    late.interrupt(500)
+    assert late.text_heard(9999) == "One two"
+
+
+def test_text_of_which_no_audio_came_was_not_heard() -> None:
+    turn = Turn(1)
+    turn.add_text("Hello")
+    assert turn.text_heard(10_000) == ""
+
+
+def test_a_barge_in_takes_away_what_was_not_heard_or_not_even_made() -> None:
+    turn = Turn(1)
+    assert not turn.interruptible(0), "there is nothing yet"
+    turn.begins_at(0)
+    turn.add_audio(1000)
+    assert turn.interruptible(1000), "the model has not ended it"
+    turn.state = TurnState.OVER
+    assert turn.interruptible(500)
+    assert not turn.interruptible(1000), "all of it was heard"
+    turn.interrupt(500)
+    assert not turn.interruptible(500), "that was done already"
+
+
 def test_what_arrives_after_the_model_was_interrupted_is_late_until_its_turn_is_over() -> None:
     turn = spoken(("Hello", 500))
     turn.drop_late()

@@ -75,7 +75,7 @@ class VoiceAgent:
         """
         return await call.end(reason)
 
-    @tool(requires="transfer", timeout=150)
+    @tool(requires="transfer")
     async def transfer_call(self, call: CallContext, reason: str = "") -> str:
         """Connect the caller to a person. Tell the caller first, in the same answer.
 

@@ -12,13 +12,15 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from voiceagent.agent import Decision, VoiceAgent
-from voiceagent.bridge import Bridge
+from voiceagent.bridge import Bridge, ToolCalls
 from voiceagent.call.base import Call
-from voiceagent.call.exceptions import WSSCallClosedError, WSSError
+from voiceagent.call.exceptions import WSSCallClosedError, WSSCallError, WSSError
 from voiceagent.hooks import Hooks
 from voiceagent.live import LiveConfig, LiveConnectError, LiveConnector, LiveSession, ToolCall
 from voiceagent.report import (
@@ -28,6 +30,7 @@ from voiceagent.report import (
     Ended,
     EndReason,
     Moment,
+    Observer,
     ReportWriter,
 )
 from voiceagent.tool import CallContext
@@ -35,10 +38,11 @@ from voiceagent.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
 
+_Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
 
 CallObserver = Callable[[CallContext, Moment], None]
-"""Called on the event loop with each moment of a call; must return at once and must not raise."""
+"""Called on the event loop with each moment of a call; must return at once. What it raises is logged."""
 
 _OPEN_ATTEMPTS = 2
 """How often a live session is tried before the caller is handed to a person."""
@@ -82,8 +86,8 @@ class Conversation:
             callee_number=call.callee_number,
             language=agent.language,
         )
-        self._folder = None if reports is None else reports / call.call_id
-        report = CallReport(
+        self._folder = None if reports is None else _make_folder(reports, call.call_id)
+        self.report = CallReport(
             call_id=call.call_id,
             agent=type(agent).__name__,
             model=agent.model,
@@ -91,21 +95,63 @@ class Conversation:
             callee=call.callee_number,
             started_at=datetime.now(UTC),
         )
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        self._report = ReportWriter(report, self._folder and self._folder / "report.json")
-        self._hooks = Hooks(agent, self.context, report)
-        self._observer = observer
+        self._hooks = Hooks(agent, self.context, self.report)
+        # The hooks get what the report has made of a moment, so it comes first.
+        self._observers: list[Observer] = [
+            ReportWriter(self.report, self._folder and self._folder / "report.json"),
+            self._hooks,
+        ]
+        if observer is not None:
+            self._observers.append(partial(observer, self.context))
+        self._bridge: Bridge | None = None
+        self._task: asyncio.Task[Any] | None = None
+        # Why and when the agent's part in the call ended.
+        self._over: tuple[EndReason, float] | None = None
 
     async def run(self) -> CallReport:
-        """Take the call; returns when it is over for the agent. The report is complete then."""
-        reason, note = EndReason.FAILED, ""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                hooks = tasks.create_task(self._hooks.run(), name="hooks")
-                reason = await self._take()
+        """Take the call; returns when it is over for the agent. The report is complete then.
+
+        Raises:
+            WSSCallError: the line does not let go of the call; report and hooks are done all the same.
+        """
+        self._task = asyncio.current_task()
+        async with asyncio.TaskGroup() as tasks:
+            hooks = tasks.create_task(self._hooks.run(), name="hooks")
+            try:
+                left = await self._serve()
+            finally:
                 await self._hooks.settle()
                 hooks.cancel()
+                await self._hook("on_end", self._agent.on_end, self.report)
+        if not left:
+            # The client tears down a call whose handler fails, whatever the line says.
+            raise WSSCallError("the call could not be ended in order")
+        return self.report
+
+    def stop(self) -> None:
+        """End the call now, because the program ends: :meth:`run` returns soon, or is cancelled."""
+        if self._bridge is not None and self.context.controls is not None:
+            self._bridge.end(EndReason.SHUTDOWN)
+        elif self._over is None and self._task is not None:
+            self._task.cancel()
+
+    def _observe(self, moment: Moment) -> None:
+        for observer in self._observers:
+            try:
+                observer(moment)
+            except Exception:
+                # Whoever watches a call must not be able to end it.
+                logger.exception(
+                    "call %s: an observer failed at %s", self._call.call_id, type(moment).__name__
+                )
+
+    async def _serve(self) -> bool:
+        """From the first ring until the call is over and the report says how; false if it is not over."""
+        reason, note = EndReason.FAILED, ""
+        left = False
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reason = await self._take(tasks)
         except asyncio.CancelledError:
             reason = EndReason.SHUTDOWN
             raise
@@ -113,57 +159,62 @@ class Conversation:
             note = _name_of(error)
             logger.exception("call %s failed", self._call.call_id)
         finally:
-            await self._end_call(reason)
-            self._observe(Ended(self._clock(), reason, note))
-        await self._hook("on_end", self._agent.on_end(self._report.report))
-        return self._report.report
-
-    def _observe(self, moment: Moment) -> None:
-        self._report(moment)
-        self._hooks(moment)
-        if self._observer is not None:
-            self._observer(self.context, moment)
-
-    async def _take(self) -> EndReason:
-        decision = await self._hook("on_incoming", self._agent.on_incoming(self.context))
-        if decision is Decision.REJECT:
-            return EndReason.REJECTED
-        if decision is Decision.CONNECT and await self._put_through():
-            return EndReason.CONNECTED
-        await self._hook("on_start", self._agent.on_start(self.context))
-        toolbox = Toolbox(self._agent.tool_functions(), self._call.capabilities)
-        try:
-            session = await self._open_session(toolbox)
-        except LiveConnectError:
-            return await self._without_model()
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._close_session, session)
+            reason, at_ms = self._over = self._over or (reason, self._clock())
+            if reason is EndReason.AGENT_HUNG_UP and self._bridge is not None:
+                note = note or self._bridge.note
             try:
-                await self._call.answer()
-            except WSSCallClosedError:
-                return EndReason.CALLER_HUNG_UP
-            self._observe(Answered(self._clock()))
-            reason = await self._talk(session, toolbox, stack)
-        if reason is EndReason.MODEL_UNAVAILABLE:
-            return await self._without_model()
-        return reason
+                left = await self._end_call(reason)
+            finally:
+                self._observe(Ended(at_ms, reason, note))
+        return left
 
-    async def _talk(self, session: LiveSession, toolbox: Toolbox, stack: AsyncExitStack) -> EndReason:
+    async def _take(self, tasks: asyncio.TaskGroup) -> EndReason:
+        try:
+            decision = await self._hook("on_incoming", self._agent.on_incoming, self.context)
+            if decision is Decision.REJECT:
+                return EndReason.REJECTED
+            if decision is Decision.CONNECT and await self._put_through():
+                return EndReason.CONNECTED
+            await self._hook("on_start", self._agent.on_start, self.context)
+            toolbox = Toolbox(self._agent.tool_functions(), self._call.capabilities)
+            try:
+                session = await self._open_session(toolbox)
+            except LiveConnectError:
+                return await self._without_model()
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(self._close_session, session)
+                await self._call.answer()
+                self._observe(Answered(self._clock()))
+                return await self._talk(session, toolbox, stack, tasks)
+        except WSSCallClosedError:
+            return EndReason.CALLER_HUNG_UP
+
+    async def _talk(
+        self, session: LiveSession, toolbox: Toolbox, stack: AsyncExitStack, tasks: asyncio.TaskGroup
+    ) -> EndReason:
         recording = None
         if self._folder is not None:
             recording = CallRecording(self._folder / "call.wav", self._call.sample_rate)
             stack.callback(recording.close)
-            self._report.report.audio = recording.path.name
+            self.report.audio = recording.path.name
         bridge = Bridge(self._call, session, observe=self._observe, clock=self._clock, recording=recording)
-        self.context.controls = bridge
+        self._bridge = self.context.controls = bridge
 
         async def run_tool(call: ToolCall) -> dict[str, Any]:
             return await toolbox.run(call, self.context)
 
+        tools = ToolCalls(session, run_tool, self._observe, self._clock, bridge.goodbye_said, tasks)
         try:
-            return await bridge.run(run_tool, opening=self._agent.greeting)
+            reason = await bridge.run(tools, opening=self._agent.greeting)
         finally:
             self.context.controls = None
+        if reason is EndReason.MODEL_UNAVAILABLE:
+            reason = await self._without_model()
+        # Before tools and session come to their end: nobody is to wait on a line on which nothing happens.
+        self._over = reason, self._clock()
+        await self._end_call(reason)
+        await tools.finish()
+        return reason
 
     async def _open_session(self, toolbox: Toolbox) -> LiveSession:
         agent = self._agent
@@ -186,7 +237,7 @@ class Conversation:
 
     async def _without_model(self) -> EndReason:
         """There is no model: a person, if the agent says so, or an end."""
-        decision = await self._hook("on_model_unavailable", self._agent.on_model_unavailable(self.context))
+        decision = await self._hook("on_model_unavailable", self._agent.on_model_unavailable, self.context)
         if decision is Decision.CONNECT and await self._put_through():
             return EndReason.CONNECTED
         return EndReason.MODEL_UNAVAILABLE
@@ -197,35 +248,59 @@ class Conversation:
             return False
         try:
             await self._call.connect()
+        except WSSCallClosedError:
+            raise
         except WSSError as error:
             logger.info("call %s: not put through: %s", self._call.call_id, error)
             return False
         return True
 
-    async def _end_call(self, reason: EndReason) -> None:
-        """Leave the call; unless caller and callee have been connected, it ends."""
+    async def _end_call(self, reason: EndReason) -> bool:
+        """Leave the call; unless caller and callee have been connected, it ends. False where it does not."""
         connected = reason in (EndReason.TRANSFERRED, EndReason.CONNECTED)
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await (self._call.close() if connected else self._call.disconnect())
         except (WSSError, TimeoutError) as error:
-            logger.warning("call %s: closing it: %s", self._call.call_id, error)
+            logger.warning("call %s: closing it: %s", self._call.call_id, str(error) or "no answer")
+            return False
+        return True
 
     async def _close_session(self, session: LiveSession) -> None:
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await session.close()
-        except (OSError, TimeoutError) as error:
-            logger.warning("call %s: closing the live session: %s", self._call.call_id, error)
+        except Exception as error:
+            # The call is over, or about to be put through: nothing hangs on the session any more.
+            logger.warning("call %s: closing the live session: %r", self._call.call_id, error)
 
-    async def _hook(self, name: str, hook: Awaitable[_Result]) -> _Result | None:
+    async def _hook(
+        self, name: str, hook: Callable[[_Argument], Awaitable[_Result]], argument: _Argument
+    ) -> _Result | None:
         """Run a hook that the caller waits for; None where it fails or takes too long."""
         try:
             async with asyncio.timeout(_HOOK_SECONDS):
-                return await hook
+                return await hook(argument)
         except Exception:
             logger.exception("call %s: %s failed", self._call.call_id, name)
             return None
+
+
+def _make_folder(reports: Path, call_id: str) -> Path | None:
+    """A folder for a call; None where it cannot be made, which costs the report and not the call."""
+    # The id comes from the line: whatever it holds, it names a folder inside ``reports``.
+    name = quote(call_id, safe="").lstrip(".") or "_"
+    folder, part = reports / name, 1
+    try:
+        # A call whose media link broke is offered once more: its second part leaves the first as it is.
+        while folder.exists():
+            part += 1
+            folder = reports / f"{name}-{part}"
+        folder.mkdir(parents=True)
+    except OSError as error:
+        logger.error("call %s: no report and no recording: %s", call_id, error)
+        return None
+    return folder
 
 
 def _name_of(error: Exception) -> str:

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from voiceagent.agent import VoiceAgent
 from voiceagent.report import (
+    AgentText,
     CallerText,
     CallReport,
     Ended,
-    FirstAudio,
     Line,
     Moment,
     ToolFinished,
-    ToolStarted,
     TurnEnded,
 )
 from voiceagent.tool import CallContext
@@ -45,7 +44,7 @@ class Hooks:
         self._agent = agent
         self._context = context
         self._report = report
-        self._waiting: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue(_MOST_WAITING)
+        self._waiting: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(_MOST_WAITING)
         self._caller_line: Line | None = None
 
     def __call__(self, moment: Moment) -> None:
@@ -53,49 +52,45 @@ class Hooks:
         match moment:
             case CallerText():
                 self._caller_line = self._report.transcript[-1]
-            case FirstAudio() | ToolStarted() | Ended():
+            case AgentText() | Ended():
+                # From here on the report puts what the caller says into a new line.
                 self._finish_caller_line()
             case TurnEnded():
                 for line in reversed(self._report.transcript):
                     if line.turn == moment.turn:
-                        self._add(self._agent.on_transcript(self._context, line))
+                        self._add(partial(self._agent.on_transcript, self._context, line))
                         break
             case ToolFinished():
+                self._finish_caller_line()
                 for use in reversed(self._report.tools):
                     if use.id == moment.id:
-                        self._add(self._agent.on_tool(self._context, use))
+                        self._add(partial(self._agent.on_tool, self._context, use))
                         break
 
     def _finish_caller_line(self) -> None:
         if self._caller_line is not None:
-            self._add(self._agent.on_transcript(self._context, self._caller_line))
+            self._add(partial(self._agent.on_transcript, self._context, self._caller_line))
             self._caller_line = None
 
-    def _add(self, hook: Coroutine[Any, Any, None]) -> None:
+    def _add(self, hook: Callable[[], Awaitable[None]]) -> None:
         try:
             self._waiting.put_nowait(hook)
         except asyncio.QueueFull:
-            hook.close()
             logger.warning("call %s: its hooks are too slow, one was left out", self._context.call_id)
 
     async def run(self) -> None:
         """Run hooks until cancelled."""
-        try:
-            while True:
-                hook = await self._waiting.get()
-                try:
-                    await hook
-                except Exception:
-                    logger.exception("call %s: a hook failed", self._context.call_id)
-                finally:
-                    self._waiting.task_done()
-        finally:
-            while not self._waiting.empty():
-                self._waiting.get_nowait().close()
+        while True:
+            hook = await self._waiting.get()
+            try:
+                await hook()
+            except Exception:
+                logger.exception("call %s: a hook failed", self._context.call_id)
+            finally:
+                self._waiting.task_done()
 
     async def settle(self) -> None:
         """Let the hooks that wait run, for a while."""
-        self._finish_caller_line()
         try:
             async with asyncio.timeout(_SETTLE_SECONDS):
                 await self._waiting.join()

@@ -7,6 +7,7 @@ docstring) fails at the start, and not with the first caller.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 import signal
@@ -49,10 +50,10 @@ class Service:
         reports: Folder for reports and recordings, one folder per call; None keeps none.
         max_calls: Calls at once; one more is rejected. None takes all.
         observer: Told of every moment of every call.
-        on_report: Given the report of each call when it is over.
+        on_report: Given the report of each call when it is over, however it ended.
 
     Raises:
-        TypeError: a tool of the agent cannot be offered to a model.
+        TypeError: a tool of the agent cannot be offered to a model, or a hook is not ``async``.
         ValueError: the configuration lacks something; the text names the variable.
         LiveError: no key for the live service was found.
     """
@@ -71,6 +72,7 @@ class Service:
         if max_calls is not None and max_calls < 1:
             raise ValueError(f"max_calls is {max_calls}, but must be at least 1, or None for no limit")
         self.agent = agent() if isinstance(agent, type) else agent
+        _check_hooks(self.agent)
         Toolbox(self.agent.tool_functions(), _EVERYTHING)
         self._config = config or CallClientConfig.sandbox(
             api_key=os.environ.get("WSS_API_KEY"), connector_uuid=os.environ.get("WSS_CONNECTOR_UUID")
@@ -122,10 +124,14 @@ class Service:
                 logger.info("%s takes calls", type(self.agent).__name__)
                 if ready is not None:
                     ready()
-                await self._stopping.wait()
-                await self._drain()
+                try:
+                    await self._stopping.wait()
+                    await self._drain()
+                finally:
+                    for conversation in self._conversations:
+                        conversation.stop()
         finally:
-            await self.agent.on_shutdown()
+            await self._shut_down()
 
     async def take(self, call: Call) -> None:
         """Take one call, from its first ring to its report; reject it if the service is full or stopping."""
@@ -139,13 +145,20 @@ class Service:
         self._conversations.add(conversation)
         self._idle.clear()
         try:
-            report = await conversation.run()
-            if self._on_report is not None:
-                self._on_report(report)
+            await conversation.run()
         finally:
             self._conversations.remove(conversation)
             if not self._conversations:
                 self._idle.set()
+            if self._on_report is not None:
+                self._on_report(conversation.report)
+
+    async def _shut_down(self) -> None:
+        try:
+            await self.agent.on_shutdown()
+        except Exception:
+            # What ended the service, if anything went wrong, is worth more than this.
+            logger.exception("%s.on_shutdown failed", type(self.agent).__name__)
 
     async def _drain(self) -> None:
         if self._conversations:
@@ -157,26 +170,64 @@ class Service:
             logger.warning("stopping; %d calls are cut off", self.active_calls)
 
 
+def _check_hooks(agent: VoiceAgent) -> None:
+    """Refuse what is no agent, and a hook without ``async``, which could not be waited for in a call."""
+    if not isinstance(agent, VoiceAgent):
+        raise TypeError(f"an agent is a subclass of VoiceAgent, or an instance of one, not {agent!r}")
+    for name in vars(VoiceAgent):
+        if name.startswith("on_") and not inspect.iscoroutinefunction(getattr(agent, name)):
+            raise TypeError(f"{type(agent).__name__}.{name} must be 'async def'")
+
+
 EXPECTED_ERRORS = (ValueError, TypeError, StartupError, WSSError, LiveError)
 """What a service raises for reasons that its user can mend; the text says what and how."""
 
 
-async def serve(service: Service, *, ready: Callable[[], None] | None = None) -> None:
-    """Run a service until SIGINT or SIGTERM: the first lets calls end, the second ends them."""
+async def serve(*services: Service, ready: Callable[[], None] | None = None) -> None:
+    """Run services until SIGINT or SIGTERM: the first lets calls end, the second ends them.
+
+    Args:
+        services: They run at once, and all end when one fails.
+        ready: Called once all of them take calls.
+
+    Raises:
+        WSSError: as :meth:`Service.serve` does, like the others.
+        LiveError: likewise.
+        StartupError: likewise.
+    """
     loop = asyncio.get_running_loop()
-    serving = asyncio.create_task(service.serve(ready=ready), name="service")
+    waiting = len(services)
+
+    def one_ready() -> None:
+        nonlocal waiting
+        waiting -= 1
+        if not waiting and ready is not None:
+            ready()
+
+    async def serve_all() -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for service in services:
+                    tasks.create_task(service.serve(ready=one_ready), name="service")
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+
+    serving = asyncio.create_task(serve_all(), name="services")
 
     def on_signal() -> None:
-        if service.stopping:
+        if all(service.stopping for service in services):
             serving.cancel()
-        service.stop()
+        for service in services:
+            service.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
     try:
         await serving
     except asyncio.CancelledError:
-        if not serving.cancelled():
+        # The second signal is an end in order; whoever cancels the program's own task is to see it end.
+        task = asyncio.current_task()
+        if not serving.cancelled() or (task is not None and task.cancelling()):
             raise
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar, get_type_hints, overload
+from functools import lru_cache, partial
+from types import NoneType
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, get_args, get_type_hints, overload
 
 import docstring_parser
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic.errors import PydanticUserError
 
 from voiceagent.live import ToolDeclaration
 
@@ -38,10 +44,10 @@ class ToolError(Exception):
 class CallControls(Protocol):
     """What a running call lets tools do to it. The bridge provides it."""
 
-    def hang_up_after_goodbye(self) -> None:
+    def hang_up_after_goodbye(self, reason: str) -> None:
         """Let the caller hear the goodbye, then end the call."""
 
-    async def transfer(self, ring_seconds: int) -> str | None:
+    async def transfer(self, ring_seconds: int, note: str) -> str | None:
         """Put the caller through; an error code if nobody took over."""
 
 
@@ -68,30 +74,44 @@ class CallContext:
     async def end(self, reason: str = "") -> str:
         """End the call after the goodbye has been heard.
 
-        Returns at once, with a sentence for the model: say goodbye if you have not.
+        Args:
+            reason: Why, for the report. It may name the caller, so no log has it.
+
+        Returns:
+            At once, a sentence for the model: say goodbye if you have not.
         """
         if self.controls is None:
             return NOT_ON_A_CALL
-        logger.info("call %s: the agent ends the call%s", self.call_id, f" ({reason})" if reason else "")
-        self.controls.hang_up_after_goodbye()
+        logger.info("call %s: the agent ends the call", self.call_id)
+        self.controls.hang_up_after_goodbye(reason)
         return "The call ends when you have said goodbye. Do not say it twice."
 
     async def transfer(self, note: str = "", ring_seconds: int = 60) -> str:
         """Play out what was said, then connect the caller to the person they called, and leave.
 
+        The time that this takes does not count against the tool's timeout.
+
         Args:
-            note: Why; for the log.
+            note: Why, for observers of the call. It may name the caller, so no log has it.
             ring_seconds: How long their phone rings, 1 to 120.
 
         Returns:
             A sentence for the model. When they do not answer, the caller is still here.
+
+        Raises:
+            ValueError: the ring time is out of range.
         """
         if self.controls is None:
             return NOT_ON_A_CALL
-        logger.info("call %s: transfer%s", self.call_id, f" ({note})" if note else "")
-        code = await self.controls.transfer(ring_seconds)
+        logger.info("call %s: transfer", self.call_id)
+        with _untimed():
+            code = await self.controls.transfer(ring_seconds, note)
         if code is None:
             return "The caller has been connected."
+        if code == "CALL_ENDED":
+            return "The call has ended."
+        if code == "TRANSFER_IN_PROGRESS":
+            return "The caller is being put through already: wait for it."
         if code == "CALL_UNANSWERED":
             return "Nobody answered. The caller is still on the line: tell them, and offer something else."
         return f"The transfer failed ({code}). The caller is still on the line: tell them."
@@ -127,7 +147,8 @@ def tool(
     """Mark a function or method as a tool of the model. It stays callable as it is.
 
     The docstring is written for the model: its first paragraphs say what the tool does, the ``Args``
-    section what each parameter means. Sync functions run in a thread.
+    section what each parameter means. Sync functions run in a thread, which goes on after a timeout: no
+    thread can be stopped.
 
     Args:
         function: The function, where the decorator is used without brackets.
@@ -156,11 +177,37 @@ def unmarked_options(function: Callable[..., Any]) -> ToolOptions:
     return options if isinstance(options, ToolOptions) else ToolOptions()
 
 
+_threads = ThreadPoolExecutor(64, thread_name_prefix="tool")
+"""For sync tools. The event loop's own threads look up addresses: slow tools must not hold up other calls."""
+
+_deadline: ContextVar[asyncio.Timeout | None] = ContextVar("_deadline", default=None)
+"""The timeout of the tool that runs in this task."""
+
+
+@contextmanager
+def _untimed() -> Iterator[None]:
+    """Stop the clock of the tool that runs here, and let it go on where it was."""
+    deadline = _deadline.get()
+    end = None if deadline is None else deadline.when()
+    if deadline is None or end is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    left = end - loop.time()
+    deadline.reschedule(None)
+    try:
+        yield
+    finally:
+        deadline.reschedule(loop.time() + left)
+
+
 class _Signature(NamedTuple):
     """What is derived from a function once, however many calls use it."""
 
     declaration: ToolDeclaration
     arguments: type[BaseModel]
+    given: tuple[str, ...]
+    """Parameters that the model fills, in the order of the fields of ``arguments``."""
     injected: tuple[str, ...]
 
 
@@ -179,36 +226,46 @@ class Tool:
         self.options = unmarked_options(function)
         bound_to = getattr(function, "__self__", None)
         plain = getattr(function, "__func__", function)
-        self.declaration, self._arguments, self._injected = _signature(plain, bound_to is not None)
+        signature = _signature(plain, bound_to is not None)
+        self.declaration = signature.declaration
+        self._signature = signature
         self._function = function
 
     async def run(self, args: Mapping[str, Any], context: CallContext) -> dict[str, Any]:
         """Call the function with arguments of the model; every failure becomes an ``error`` for it."""
         name = self.declaration.name
         try:
-            checked = self._arguments.model_validate(dict(args))
+            checked = self._signature.arguments.model_validate(dict(args))
         except ValidationError as error:
             return {"error": f"wrong arguments: {_readable(error)}"}
-        given = {key: getattr(checked, key) for key in self._arguments.model_fields}
-        given.update(dict.fromkeys(self._injected, context))
+        given = dict(zip(self._signature.given, (value for _, value in checked), strict=True))
+        given.update(dict.fromkeys(self._signature.injected, context))
+        deadline = asyncio.timeout(self.options.timeout)
+        outer = _deadline.set(deadline)
         try:
-            async with asyncio.timeout(self.options.timeout):
+            async with deadline:
                 result = await self._call(given)
+            return _response(result)
         except ToolError as refusal:
             return {"error": str(refusal)}
-        except TimeoutError:
-            logger.warning("call %s: tool %s took over %g s", context.call_id, name, self.options.timeout)
-            return {"error": f"{name} took too long and was stopped"}
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
+            if deadline.expired():
+                logger.warning("call %s: tool %s took over %g s", context.call_id, name, self.options.timeout)
+                return {"error": f"{name} took too long and was stopped"}
             # The model can apologise and go on; the caller must not lose the call to a tool's defect.
             logger.exception("call %s: tool %s failed", context.call_id, name)
             return {"error": f"{name} failed; it cannot be used right now"}
-        return _response(name, result)
+        finally:
+            _deadline.reset(outer)
 
     async def _call(self, given: dict[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self._function):
             return await self._function(**given)
-        result = await asyncio.to_thread(self._function, **given)
+        call = partial(copy_context().run, self._function, **given)
+        result = await asyncio.get_running_loop().run_in_executor(_threads, call)
         return await result if isinstance(result, Awaitable) else result
 
 
@@ -222,10 +279,11 @@ def _signature(function: Callable[..., Any], method: bool) -> _Signature:
     said = {param.arg_name: param.description for param in doc.params if param.description}
     try:
         hints = get_type_hints(function, include_extras=True)
-    except NameError as error:
+    except (NameError, AttributeError, SyntaxError) as error:
         raise TypeError(f"tool {name}: a type annotation cannot be resolved: {error}") from None
     fields: dict[str, Any] = {}
-    injected = []
+    given: list[str] = []
+    injected: list[str] = []
     parameters = list(inspect.signature(function).parameters.values())
     for parameter in parameters[1:] if method else parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
@@ -233,30 +291,41 @@ def _signature(function: Callable[..., Any], method: bool) -> _Signature:
         if parameter.name not in hints:
             raise TypeError(f"tool {name}: parameter {parameter.name!r} needs a type annotation")
         hint = hints[parameter.name]
-        if hint is CallContext:
+        if _is_context(hint):
             injected.append(parameter.name)
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
-        fields[parameter.name] = (hint, Field(default, description=said.get(parameter.name)))
-    arguments: type[BaseModel] = create_model(
-        f"{name}_arguments", __config__=ConfigDict(extra="forbid"), **fields
-    )
+        given.append(parameter.name)
+        # The name is an alias, because pydantic reserves some names for itself.
+        fields[f"argument_{len(given)}"] = (
+            hint,
+            Field(default, alias=parameter.name, description=said.get(parameter.name)),
+        )
     try:
+        arguments: type[BaseModel] = create_model(
+            f"{name}_arguments", __config__=ConfigDict(extra="forbid"), **fields
+        )
         schema = _schema(arguments)
     except RecursionError:
         raise TypeError(f"tool {name}: a parameter's type contains itself; the model cannot see it") from None
-    return _Signature(ToolDeclaration(name, description, schema), arguments, tuple(injected))
+    except PydanticUserError as error:
+        raise TypeError(
+            f"tool {name}: a parameter's type cannot be described to a model: {error.message.splitlines()[0]}"
+        ) from None
+    return _Signature(ToolDeclaration(name, description, schema), arguments, tuple(given), tuple(injected))
+
+
+def _is_context(hint: Any) -> bool:
+    """Whether a parameter is for the call: ``CallContext``, also where it may be None."""
+    return hint is CallContext or set(get_args(hint)) == {CallContext, NoneType}
 
 
 _any = TypeAdapter(Any)
 
 
-def _response(name: str, result: Any) -> dict[str, Any]:
-    try:
-        plain = _any.dump_python(result, mode="json")
-    except ValueError:
-        logger.exception("tool %s returned a %s, which is no JSON", name, type(result).__name__)
-        return {"error": f"{name} failed; it cannot be used right now"}
+def _response(result: Any) -> dict[str, Any]:
+    """What the model is given: JSON through and through, whatever the tool returned."""
+    plain = json.loads(_any.dump_json(result))
     return plain if isinstance(plain, dict) else {"result": plain}
 
 

@@ -67,6 +67,8 @@ class Turn:
 
     def add_text(self, text: str) -> None:
         """Note a piece of the transcript, at the time of the audio that has come so far."""
+        if self._pieces and self._pieces[-1][0] == self.generated_ms:
+            text = self._pieces.pop()[1] + text
         self._pieces.append((self.generated_ms, text))
 
     def heard_ms(self, played_ms: float) -> float:
@@ -80,6 +82,12 @@ class Turn:
     def heard_out(self, played_ms: float) -> bool:
         """Whether nothing more of the answer will be heard than has been."""
         return self.interrupted or self.heard_ms(played_ms) >= self.generated_ms - _ROUNDING_MS
+
+    def interruptible(self, played_ms: float) -> bool:
+        """Whether a barge-in takes something of it away from the caller."""
+        if self.interrupted or not (self.generated_ms or self._pieces):
+            return False
+        return not (self.complete and self.heard_out(played_ms))
 
     def interrupt(self, played_ms: float) -> None:
         """The caller barged in: what has been heard until now is all that will be."""
@@ -100,12 +108,15 @@ class Turn:
     def text_heard(self, played_ms: float) -> str:
         """The transcript, cut after the last word that was heard."""
         heard = self.heard_ms(played_ms)
+        if not heard:
+            return ""
         if heard >= self.generated_ms - _ROUNDING_MS:
             return self.text
         kept: list[str] = []
-        ends = [start for start, _ in self._pieces[1:]] + [self.generated_ms]
-        for (start, text), end in zip(self._pieces, ends, strict=True):
-            if heard >= end > start:
+        # The first piece is of the first audio, also where the service sends audio before its text.
+        cuts = [0.0, *(start for start, _ in self._pieces[1:]), self.generated_ms]
+        for (_, text), start, end in zip(self._pieces, cuts, cuts[1:], strict=False):
+            if heard >= end:
                 kept.append(text)
             elif heard > start:
                 kept.append(_first_words(text, (heard - start) / (end - start)))

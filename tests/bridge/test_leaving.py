@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from tests.bridge.model import LISTENING, Listener, Model, answered, tone
 from tests.phone import CALLEE, audible_ms, loud_ms, phone_system
 from tests.virtual_time import virtual_time
-from voiceagent import VoiceAgent
+from voiceagent import CallContext, Line, VoiceAgent, tool
 from voiceagent.report import EndReason, TransferFailed, TransferStarted
 from voiceagent.sandbox.exchange import Behaviour, Party
+from voiceagent.sandbox.exchange.faults import Fault
+from voiceagent.wire import media
 
 RATE = 24000
 GOODBYE = "Thank you for calling, have a very nice day, and goodbye."
@@ -45,6 +50,94 @@ async def test_a_model_that_says_no_goodbye_does_not_keep_the_line() -> None:
     scenario = after_request({"on": "caller_done", "call": {"end_call": {}}})
     async with phone_system(Agent, scenario) as phone:
         _, report = await phone.call(30)
+    assert report.ended is EndReason.AGENT_HUNG_UP
+
+
+@virtual_time
+async def test_why_the_call_was_ended_is_in_the_report_and_in_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG", "voiceagent")
+    ends = {"end_call": {"reason": "+15550100 has what she wanted"}}
+    scenario = after_request({"on": "caller_done", "say": GOODBYE, "call": ends})
+    async with phone_system(Agent, scenario) as phone:
+        _, report = await phone.call()
+    assert report.end_note == "+15550100 has what she wanted"
+    assert "+15550100" not in caplog.text
+
+
+@virtual_time
+async def test_a_goodbye_is_heard_to_its_end_when_the_model_is_lost_meanwhile() -> None:
+    scenario = after_request({"on": "caller_done", "say": GOODBYE, "call": {"end_call": {}}})
+    async with phone_system(Agent, scenario) as phone:
+        call = phone.ring()
+        await asyncio.sleep(7)
+        await Model(phone).leaves()
+        report = await phone.reports.get()
+        spans = loud_ms(call.leg("caller").heard(), RATE)
+    assert report.ended is EndReason.AGENT_HUNG_UP
+    assert abs((spans[-1][1] - spans[-1][0]) - audible_ms(GOODBYE)) <= 40
+
+
+class OldFamily(Listener):
+    model = "gemini-2.5-flash-native-audio-preview-12-2025"
+
+
+@virtual_time
+async def test_a_goodbye_that_follows_in_the_same_answer_is_heard_to_its_end() -> None:
+    scenario = {**LISTENING, "script": [{"wait": 60}, "hangup"]}
+    async with phone_system(OldFamily, scenario) as phone:
+        call, model = await answered(phone)
+        await model.speaks(tone(1))
+        await model.content(generationComplete=True)
+        await model.calls({"id": "1", "name": "end_call"})
+        await asyncio.sleep(0.5)
+        for _ in range(30):
+            await model.speaks(tone(0.1, 880))
+            await asyncio.sleep(0.08)
+        await model.ends_turn()
+        report = await phone.reports.get()
+        ((start, end),) = loud_ms(call.leg("caller").heard(), RATE)
+    assert report.ended is EndReason.AGENT_HUNG_UP
+    assert end - start == pytest.approx(4000, abs=40)
+
+
+class Slow(Agent):
+    @tool
+    async def file_a_note(self) -> str:
+        """File a note about the call."""
+        await asyncio.sleep(25)
+        return "filed"
+
+    async def on_transcript(self, call: CallContext, line: Line) -> None:
+        await asyncio.sleep(4)
+
+
+@pytest.mark.parametrize("more", [[], [{"file_a_note": {}}]], ids=["slow hooks", "slow tool"])
+@virtual_time
+async def test_nobody_waits_on_a_silent_line_for_slow_hooks_or_tools(more: list[object]) -> None:
+    calls = [*more, {"end_call": {}}]
+    scenario = after_request({"on": "caller_done", "say": GOODBYE, "call": calls}, caller=({"wait": 60},))
+    async with phone_system(Slow, scenario) as phone:
+        call, report = await phone.call()
+        heard = call.leg("caller").heard()
+    assert report.ended is EndReason.AGENT_HUNG_UP
+    silence_ms = len(heard) / (2 * RATE) * 1000 - loud_ms(heard, RATE)[-1][1]
+    assert silence_ms < 1500
+    assert report.duration_ms - (report.answered_ms or 0) < len(heard) / (2 * RATE) * 1000 + 100
+
+
+@virtual_time
+async def test_a_line_that_does_not_answer_is_let_go_all_the_same() -> None:
+    scenario = after_request(
+        {"on": "caller_done", "say": GOODBYE, "call": {"end_call": {}}}, caller=({"wait": 99},)
+    )
+    async with phone_system(Agent, scenario) as phone:
+        phone.exchange.faults.order(media.DISCONNECT, Fault(silent=True, times=2))
+        phone.exchange.faults.order(media.CLOSE, Fault(silent=True))
+        call, report = await phone.call()
+        await asyncio.sleep(5)
+        assert call.snapshot()["state"] == "ended"
     assert report.ended is EndReason.AGENT_HUNG_UP
 
 

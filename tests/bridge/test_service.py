@@ -6,6 +6,8 @@ import asyncio
 import base64
 import json
 import logging
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 
 from tests.phone import CALLEE, phone_system, samples
 from tests.virtual_time import virtual_time
-from voiceagent import CallContext, CallReport, Decision, Line, Service, VoiceAgent, tool
+from voiceagent import CallContext, CallReport, Decision, Line, Service, VoiceAgent, serve, tool
 from voiceagent.call import CallClientConfig
 from voiceagent.report import EndReason
 from voiceagent.sandbox.exchange import Behaviour, Party
@@ -152,6 +154,44 @@ def test_a_missing_key_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ValueError, match="WSS_API_KEY"):
         Service(Deciding)
+
+
+class Sync(VoiceAgent):
+    def on_end(self, report: CallReport) -> None:  # type: ignore[override]
+        pass
+
+
+def test_a_hook_that_is_not_async_fails_at_the_start() -> None:
+    with pytest.raises(TypeError, match=r"Sync\.on_end must be 'async def'"):
+        Service(Sync)
+
+
+def test_what_is_no_agent_is_refused() -> None:
+    with pytest.raises(TypeError, match="an agent is a subclass of VoiceAgent"):
+        Service(Path)  # type: ignore[arg-type]
+
+
+class Stubborn(Deciding):
+    async def on_shutdown(self) -> None:
+        raise RuntimeError("the database is gone")
+
+
+@virtual_time
+async def test_services_run_side_by_side_and_end_on_one_signal(caplog: pytest.LogCaptureFixture) -> None:
+    async with phone_system(Deciding, PLOT) as phone:
+        phone.service.stop()
+        config, connector = phone.service._config, phone.service._connector
+        both = [
+            Service(agent, config=config, connector=connector, reports=None) for agent in (Deciding, Stubborn)
+        ]
+        ready = asyncio.Event()
+        serving = asyncio.create_task(serve(*both, ready=ready.set))
+        await ready.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(30):
+            await serving
+    assert all(service.stopping for service in both)
+    assert "Stubborn.on_shutdown failed" in caplog.text
 
 
 def test_a_limit_of_no_calls_is_refused() -> None:

@@ -161,6 +161,17 @@ def test_a_dead_live_server_is_one_line(tmp_path: Path) -> None:
     assert_one_line(result, "live service", "127.0.0.1:2")
 
 
+@pytest.mark.parametrize("url", ["ws://", "ws://127.0.0.1:99999", "http://127.0.0.1:8766"])
+def test_a_live_address_that_is_none_names_its_variable(tmp_path: Path, url: str) -> None:
+    result = voiceagent("serve", "examples.reception:Reception", "--live-url", url, cwd=tmp_path, **KEYS)
+    assert_one_line(result, "VOICEAGENT_LIVE_URL", url)
+
+
+def test_a_sandbox_address_that_is_none_is_one_line(tmp_path: Path) -> None:
+    result = voiceagent("call", "--scenario", RECEPTION, "--call-url", "http://127.0.0.1:8765", cwd=tmp_path)
+    assert_one_line(result, "ws://", "http://127.0.0.1:8765")
+
+
 def test_a_dead_sandbox_is_one_line(tmp_path: Path) -> None:
     result = voiceagent("call", "--scenario", RECEPTION, "--call-url", FREE, cwd=tmp_path)
     assert_one_line(result, "127.0.0.1:1")
@@ -186,6 +197,7 @@ def test_a_missing_gemini_key_names_its_variable(tmp_path: Path) -> None:
     ("name", "said"),
     [
         ("examples.reception", "is not MODULE:AGENT"),
+        (".reception:Reception", "is not MODULE:AGENT"),
         ("nowhere:Agent", "No module named 'nowhere'"),
         ("examples.reception:Nobody", "has no 'Nobody'"),
         ("examples.reception:Weekday", "is no VoiceAgent"),

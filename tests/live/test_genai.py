@@ -204,6 +204,14 @@ async def test_an_answer_that_is_no_setup_complete_is_refused() -> None:
         assert "setupComplete" in await refused(url)
 
 
+async def test_credentials_that_google_cannot_find_are_a_failure_to_connect() -> None:
+    connector = GenaiConnector(live_url="ws://127.0.0.1:1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connector._client.aio.live, "_api_client", None)
+        with pytest.raises(LiveConnectError, match="AttributeError"):
+            await connector.open(CONFIG)
+
+
 async def test_a_service_that_is_down_is_named_with_its_address() -> None:
     connector = GenaiConnector(live_url="ws://127.0.0.1:1")
     with pytest.raises(LiveConnectError, match=r"127\.0\.0\.1:1 cannot be reached"):

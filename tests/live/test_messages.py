@@ -49,6 +49,21 @@ def test_a_tool_result_names_its_call() -> None:
     assert sent["tool_response"]["function_responses"][0]["scheduling"] == "SILENT"
 
 
+def test_a_call_without_an_id_gets_one_of_ours_which_is_not_sent_back() -> None:
+    (calls,) = events({"toolCall": {"functionCalls": [{"name": "book"}, {"name": "book"}]}})
+    assert isinstance(calls, ToolCalls)
+    first, second = calls.calls
+    assert first.id != second.id
+    sent = json.loads(encode_tool_result(first.id, "book", {"result": 3}))
+    assert sent["tool_response"]["function_responses"] == [{"name": "book", "response": {"result": 3}}]
+
+
+def test_audio_that_ends_in_half_a_sample_cannot_be_read() -> None:
+    parts = [{"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": base64.b64encode(b"123").decode()}}]
+    with pytest.raises(MessageError, match="half a sample"):
+        events({"serverContent": {"modelTurn": {"parts": parts}}})
+
+
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
 def test_audio_is_decoded_from_either_alphabet_and_from_every_part(encode: object) -> None:
     first, second = b"\xfb\xff\xfe\x01", b"\x3e\x3f\xff\xfb"

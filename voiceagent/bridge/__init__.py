@@ -1,6 +1,6 @@
 """One call, one live session: audio both ways, barge-in, tool calls, and an orderly end."""
 
 from voiceagent.bridge.bridge import Bridge
-from voiceagent.bridge.toolcalls import ToolRunner
+from voiceagent.bridge.toolcalls import ToolCalls
 
-__all__ = ["Bridge", "ToolRunner"]
+__all__ = ["Bridge", "ToolCalls"]

@@ -13,6 +13,9 @@ from voiceagent.live import OUTPUT_RATE
 from voiceagent.report import CallRecording
 from voiceagent.turn import Turn
 
+_LONGEST_PIECE = 0.1
+"""Seconds. The line takes audio whole or not at all, so a long piece might never fit into its queue."""
+
 
 class Player:
     """Resamples answers and queues them on the line.
@@ -31,7 +34,9 @@ class Player:
         self._recording = recording
         self._resampler = Resampler(OUTPUT_RATE, call.sample_rate)
         self._ms_per_byte = 1000 / (2 * call.sample_rate)
+        self._longest = int(_LONGEST_PIECE * call.sample_rate) * 2
         self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
         self._all_queued = asyncio.Event()
         self._all_queued.set()
 
@@ -49,6 +54,7 @@ class Player:
         for turn in unheard:
             turn.interrupt(played_ms)
         self._waiting.clear()
+        self._waiting_bytes = 0
         self._all_queued.set()
         self._resampler.reset()
         self._call.clear_audio()
@@ -66,6 +72,7 @@ class Player:
             # Sending may have given way to a barge-in, which emptied the deque.
             if self._waiting and self._waiting[0] is chunk:
                 self._waiting.popleft()
+                self._waiting_bytes -= len(chunk)
         if not self._waiting:
             self._all_queued.set()
 
@@ -77,14 +84,16 @@ class Player:
     async def _queue(self, turn: Turn, pcm: bytes) -> None:
         if not pcm:
             return
-        waiting_ms = sum(map(len, self._waiting)) * self._ms_per_byte if self._waiting else 0.0
-        turn.begins_at(self._call.playback.queued_ms + waiting_ms)
+        turn.begins_at(self._call.playback.queued_ms + self._waiting_bytes * self._ms_per_byte)
         turn.add_audio(len(pcm) * self._ms_per_byte)
         if self._recording is not None:
             self._recording.agent(pcm)
-        if self._waiting or not await self._send(pcm):
-            self._waiting.append(pcm)
-            self._all_queued.clear()
+        for start in range(0, len(pcm), self._longest):
+            piece = pcm[start : start + self._longest]
+            if self._waiting or not await self._send(piece):
+                self._waiting.append(piece)
+                self._waiting_bytes += len(piece)
+                self._all_queued.clear()
 
     async def _send(self, pcm: bytes) -> bool:
         """Whether the line took the audio; a line that has closed takes all and plays none."""

@@ -14,7 +14,7 @@ from voiceagent.report import Observer, ToolFinished, ToolStarted
 logger = logging.getLogger(__name__)
 
 ToolRunner = Callable[[ToolCall], Awaitable[dict[str, Any]]]
-"""Runs one tool call and returns the response for the model: JSON, with ``error`` where it failed."""
+"""Runs one tool call and never raises: its response for the model is JSON, with ``error`` where it failed."""
 
 _FINISH_SECONDS = 5.0
 """When the call ends, running tools get so long to finish: a booking is not torn apart."""

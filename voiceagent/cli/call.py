@@ -50,6 +50,8 @@ async def _call(script: CallScript, call_url: str, live_url: str | None, timeout
 
 def operator_url(url: str) -> str:
     """The operator API of the sandbox's server at ``url`` (``ws://`` or ``wss://``)."""
+    if not url.startswith(("ws://", "wss://")):
+        raise CommandError(f"the sandbox's address begins with ws:// or wss://, not {url!r}")
     return "http" + url.removeprefix("ws").rstrip("/") + "/operator"
 
 

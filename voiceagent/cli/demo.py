@@ -20,7 +20,7 @@ from voiceagent.call import CallClientConfig
 from voiceagent.cli import CommandError
 from voiceagent.cli.display import CallDisplay, summary
 from voiceagent.cli.scripts import CallScript, read_call_script
-from voiceagent.live.genai import KEYS, GenaiConnector
+from voiceagent.live.genai import KEYS, LIVE_URL, GenaiConnector
 from voiceagent.report import CallReport, EndReason
 from voiceagent.sandbox.operator import Operator, OperatorError
 from voiceagent.service import EXPECTED_ERRORS, Service
@@ -81,6 +81,7 @@ async def _demo(console: Console, scenario: Path, agent: type[VoiceAgent], folde
     real = any(os.environ.get(key) for key in KEYS)
     async with _sandbox(scenario) as ready:
         if real:
+            os.environ.pop(LIVE_URL, None)
             console.print("GEMINI_API_KEY is set: this call is answered by the real Gemini service.\n")
         connector = GenaiConnector(live_url=None if real else ready["live_url"])
         calls: asyncio.Queue[CallReport] = asyncio.Queue()
@@ -132,13 +133,14 @@ async def _sandbox(scenario: Path) -> AsyncIterator[dict[str, str]]:
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(_START_SECONDS):
-            line = await process.stdout.readline()
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                line = await process.stdout.readline()
+        except TimeoutError:
+            raise CommandError(f"the sandbox was not ready within {_START_SECONDS:g} s") from None
         if not line:
             raise CommandError("the sandbox did not start; it says why above")
         yield json.loads(line)
-    except TimeoutError:
-        raise CommandError(f"the sandbox was not ready within {_START_SECONDS:g} s") from None
     finally:
         if process.returncode is None:
             process.terminate()

@@ -1,10 +1,16 @@
-"""Shows a call while it runs: who speaks, which tools are called, interruptions, how long answers took."""
+"""Shows a call while it runs: who speaks, which tools are called, interruptions, how long answers took.
+
+On a terminal lines are broken between words and stay in their column; into a file or a pipe each goes whole.
+"""
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from statistics import median
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,9 +28,13 @@ from voiceagent.report import (
     ToolStarted,
     TransferFailed,
     TransferStarted,
+    TurnEnded,
 )
 
 _STYLES = {"caller": "cyan", "agent": "green", "tool": "magenta", "barge-in": "bold yellow", "call": "dim"}
+
+_INDENT = 21
+"""Columns before the text: the time and who."""
 
 
 class CallDisplay:
@@ -36,27 +46,40 @@ class CallDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._width = console.width if console.is_terminal else None
         self._speaker: tuple[str, int] | None = None
+        self._column = 0
+        self._gap = False
 
     def show(self, moment: Moment) -> None:
         """Print one moment."""
+        # Rich exits where the reader of a pipe has gone, such as `| head`. The call goes on without a reader.
+        with suppress(SystemExit):
+            self._show(moment)
+
+    def _show(self, moment: Moment) -> None:
         match moment:
             case Answered():
                 self._line(moment, "call", "the agent answers")
             case CallerText():
                 self._words(moment, "caller", 0, moment.text)
             case FirstAudio() if moment.latency_ms is not None:
-                self._line(moment, "agent", Text(f"(answers after {moment.latency_ms:.0f} ms)", "dim"))
+                self._line(moment, "agent", f"(answers after {moment.latency_ms:.0f} ms)", "dim")
             case AgentText():
                 self._words(moment, "agent", moment.turn, moment.text)
             case BargeIn():
-                heard = f"the caller interrupts after {moment.heard_ms / 1000:.1f} s; the agent is silent"
-                self._line(moment, "barge-in", heard)
+                self._line(moment, "barge-in", "the caller interrupts; the agent is silent")
+            case TurnEnded() if moment.interrupted:
+                heard = moment.text or "nothing"
+                self._line(moment, "agent", f"(heard in {moment.heard_ms / 1000:.1f} s: {heard})", "dim")
             case ToolStarted():
                 self._line(moment, "tool", f"{moment.name}({arguments(moment.arguments)})")
+            case ToolFinished() if moment.ok:
+                result = _short(moment.result.get("result", moment.result))
+                self._line(moment, "tool", f"{moment.name} took {moment.took_ms:.0f} ms: {result}")
             case ToolFinished():
-                result = moment.result.get("result" if moment.ok else "error", moment.result)
-                self._line(moment, "tool", f"{moment.name} after {moment.took_ms:.0f} ms: {_short(result)}")
+                error = moment.result.get("error", moment.result)
+                self._line(moment, "tool", f"{moment.name} failed: {error}", "bold red")
             case TransferStarted():
                 self._line(moment, "call", "the callee's phone rings")
             case TransferFailed():
@@ -64,22 +87,48 @@ class CallDisplay:
             case Ended():
                 self._line(moment, "call", f"ended: {moment.reason.value}")
 
-    def _line(self, moment: Moment, who: str, text: str | Text) -> None:
+    def _line(self, moment: Moment, who: str, text: str, style: str = "") -> None:
         self._break()
         self._head(moment, who)
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._flow(text, style)
+        self._console.print()
 
     def _words(self, moment: Moment, who: str, turn: int, text: str) -> None:
         if self._speaker != (who, turn):
             self._break()
             self._head(moment, who)
             self._speaker = (who, turn)
-            text = text.lstrip()
-        self._console.print(text, end="", highlight=False, markup=False, soft_wrap=True)
+        self._flow(text)
 
     def _head(self, moment: Moment, who: str) -> None:
-        self._console.print(Text(f"{moment.at_ms / 1000:7.2f} s  ", "dim"), end="")
-        self._console.print(Text(f"{who:<9}", _STYLES[who]), end="")
+        self._print(f"{moment.at_ms / 1000:7.2f} s  ", "dim")
+        self._print(f"{who:<10}", _STYLES[who])
+        self._column = _INDENT
+        self._gap = False
+
+    def _flow(self, text: str, style: str = "") -> None:
+        """Print words after what stands in the line; a new line begins only at a gap between words."""
+        flowing = ""
+        for part in re.split(r"(\s+)", text):
+            if not part or part.isspace():
+                self._gap |= bool(part)
+                continue
+            if self._gap and self._column > _INDENT:
+                if self._width is not None and self._column + 1 + cell_len(part) > self._width:
+                    flowing += f"\n{'':{_INDENT}}"
+                    self._column = _INDENT
+                else:
+                    part = f" {part}"
+            self._gap = False
+            flowing += part
+            self._column += cell_len(part)
+        self._print(flowing, style)
+
+    def _print(self, text: str, style: str = "") -> None:
+        # What is said may have letters that an old terminal's encoding lacks.
+        encoding = self._console.encoding
+        printable = text.encode(encoding, "replace").decode(encoding)
+        self._console.print(Text(printable, style), end="", soft_wrap=True)
 
     def _break(self) -> None:
         if self._speaker is not None:
@@ -94,14 +143,14 @@ def arguments(values: dict[str, Any]) -> str:
 
 def _short(value: Any, limit: int = 80) -> str:
     text = " ".join(str(value).split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def summary(report: CallReport) -> Table:
     """The call in a table."""
     table = Table(show_header=False, title="The call", title_justify="left")
     table.add_column(style="dim")
-    table.add_column()
+    table.add_column(overflow="fold")
     latencies = report.latencies_ms
     table.add_row("ended", report.ended.value if report.ended else "still running")
     table.add_row("duration", f"{report.duration_ms / 1000:.1f} s")
@@ -114,5 +163,7 @@ def summary(report: CallReport) -> Table:
         )
     for use in report.tools:
         took = "unfinished" if use.took_ms is None else f"{use.took_ms:.0f} ms"
-        table.add_row("tool", f"{use.name}({arguments(use.arguments)})  {took}{'' if use.ok else '  failed'}")
+        call = f"{use.name}({arguments(use.arguments)})  {took}{'  failed' if use.ok is False else ''}"
+        # Text, since markup would take what callers and tools said in [brackets] for styles.
+        table.add_row("tool", Text(call))
     return table

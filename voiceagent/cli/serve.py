@@ -55,7 +55,7 @@ def find_agent(name: str) -> VoiceAgent | type[VoiceAgent]:
         CommandError: there is no such module or agent.
     """
     module_name, _, attribute = name.partition(":")
-    if not module_name or not attribute:
+    if not module_name or module_name.startswith(".") or not attribute:
         raise CommandError(f"{name!r} is not MODULE:AGENT, such as my_agent:Reception")
     sys.path.insert(0, "")
     try:

@@ -183,7 +183,7 @@ class GenaiConnector:
 
 
 def _why_not(error: BaseException, api_error: type[Any]) -> str | None:
-    """Why a session could not be opened, in a sentence without secrets; None for what is not ours."""
+    """Why a session could not be opened, in a sentence without secrets; None if it was cancelled."""
     match error:
         case LiveConnectError():
             return str(error)
@@ -197,8 +197,19 @@ def _why_not(error: BaseException, api_error: type[Any]) -> str | None:
             return f"the live service cannot be reached ({error})"
         case _ if isinstance(error, api_error):
             return f"the service closed with {error.code}: {error.details}"
+        case Exception():
+            # Such as Google's libraries raise where they find no credentials for Vertex AI.
+            return f"{type(error).__name__}: {error}"
         case _:
             return None
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _make_client(api_key: str | None, live_url: str | None) -> Client:
@@ -207,8 +218,8 @@ def _make_client(api_key: str | None, live_url: str | None) -> Client:
 
     options = HttpOptions(async_client_args=dict(_SOCKET_OPTIONS))
     if live_url is not None:
-        if not live_url.startswith(("ws://", "wss://")):
-            raise LiveConnectError(f"{LIVE_URL} must begin with ws:// or wss://, not {live_url!r}")
+        if not _is_address(live_url):
+            raise LiveConnectError(f"{LIVE_URL} must begin with ws:// or wss:// and a host, not {live_url!r}")
         client = genai.Client(api_key="none", vertexai=False, http_options=options)
         if live_url.startswith("ws://"):
             # google-genai forces TLS and offers no public way around it; these two attributes decide it.

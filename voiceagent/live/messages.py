@@ -7,6 +7,7 @@ not need. A field that is not named here is skipped, because the service adds fi
 from __future__ import annotations
 
 import binascii
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -51,10 +52,18 @@ def encode_tool_result(
     call_id: str, name: str, response: Mapping[str, Any], scheduling: str | None = None
 ) -> str:
     """The message that answers one tool call; ``scheduling`` is SILENT, WHEN_IDLE, INTERRUPT or nothing."""
-    result = {"id": call_id, "name": name, "response": response}
+    result: dict[str, Any] = {"name": name, "response": response}
+    if not call_id.startswith(_NAMELESS):
+        result["id"] = call_id
     if scheduling is not None:
         result["scheduling"] = scheduling
     return json.dumps({"tool_response": {"function_responses": [result]}})
+
+
+_NAMELESS = "nameless-"
+"""Begins the ids that we give to calls which came without one, as they may from Vertex AI."""
+
+_numbers = itertools.count(1)
 
 
 class _Camel(msgspec.Struct, rename="camel"):
@@ -139,7 +148,10 @@ def decode(raw: bytes | str) -> Iterator[LiveEvent]:
     Raises:
         MessageError: it cannot be read; the session can go on without it.
     """
-    return _events(_decode(raw))
+    message = _decode(raw)
+    if any(len(pcm) % 2 for pcm in _audio(message)):
+        raise MessageError("unreadable message from the live service: its audio ends in half a sample")
+    return _events(message)
 
 
 def _decode(raw: bytes | str) -> _ServerMessage:
@@ -162,6 +174,15 @@ def _decode(raw: bytes | str) -> _ServerMessage:
 _TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 
+def _audio(message: _ServerMessage) -> Iterator[bytes]:
+    """The model's speech in a message."""
+    content = message.server_content
+    if content is not None and content.model_turn is not None:
+        for part in content.model_turn.parts:
+            if part.inline_data is not None and part.inline_data.data and not part.thought:
+                yield part.inline_data.data
+
+
 def _events(message: _ServerMessage) -> Iterator[LiveEvent]:
     content = message.server_content
     if content is not None:
@@ -169,15 +190,16 @@ def _events(message: _ServerMessage) -> Iterator[LiveEvent]:
             yield InputTranscript(content.input_transcription.text)
         if content.interrupted:
             yield Interrupted()
-        if content.model_turn is not None:
-            for part in content.model_turn.parts:
-                if part.inline_data is not None and part.inline_data.data and not part.thought:
-                    yield Audio(part.inline_data.data)
+        for pcm in _audio(message):
+            yield Audio(pcm)
         if content.output_transcription is not None and content.output_transcription.text:
             yield OutputTranscript(content.output_transcription.text)
     if message.tool_call is not None:
         yield ToolCalls(
-            tuple(ToolCall(call.id, call.name, call.args or {}) for call in message.tool_call.function_calls)
+            tuple(
+                ToolCall(call.id or f"{_NAMELESS}{next(_numbers)}", call.name, call.args or {})
+                for call in message.tool_call.function_calls
+            )
         )
     if message.tool_call_cancellation is not None:
         yield ToolCallsCancelled(tuple(message.tool_call_cancellation.ids))

@@ -105,7 +105,9 @@ class ToolFinished(Moment):
 
 @dataclass(frozen=True, slots=True)
 class TransferStarted(Moment):
-    """The callee's phone rings."""
+    """The callee's phone rings. ``note`` is why, if the tool said so."""
+
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class UsageCounted(Moment):
 
 @dataclass(frozen=True, slots=True)
 class Ended(Moment):
-    """The call is over for the agent."""
+    """The call is over for the agent. ``note`` is what it gave as a reason, or the class of what failed."""
 
     reason: EndReason
     note: str = ""

@@ -7,10 +7,14 @@ barge-in cleared is not in the file.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 from voiceagent.audio import StereoWavWriter
+
+logger = logging.getLogger(__name__)
 
 _BLOCK_SECONDS = 1.0
 """So much is gathered before it is written: a call costs one write a second."""
@@ -22,6 +26,9 @@ _IN_FLIGHT_MS = 60
 class CallRecording:
     """Writes one call into a WAV file while it runs.
 
+    A file that cannot be written, on a full disk for example, is logged once. Then the rest of the call is
+    not recorded; the call goes on.
+
     Args:
         path: The file; its folder must exist.
         sample_rate: Of the call, in Hz.
@@ -29,12 +36,16 @@ class CallRecording:
 
     def __init__(self, path: Path, sample_rate: int) -> None:
         self.path = path
-        self._wav = StereoWavWriter(path, sample_rate)
+        self._wav: StereoWavWriter | None = None
         self._block_bytes = int(_BLOCK_SECONDS * sample_rate) * 2
         self._in_flight_bytes = _IN_FLIGHT_MS * sample_rate // 1000 * 2
         self._queued: deque[bytes] = deque()
         self._left = bytearray()
         self._right = bytearray()
+        try:
+            self._wav = StereoWavWriter(path, sample_rate)
+        except OSError as error:
+            self._give_up(error)
 
     def caller(self, pcm: bytes) -> None:
         """Audio of the caller has come in; the line has played as much of the agent's."""
@@ -58,7 +69,11 @@ class CallRecording:
         self._play(self._in_flight_bytes)
         self._left += bytes(len(self._right) - len(self._left))
         self._write()
-        self._wav.close()
+        if self._wav is not None:
+            try:
+                self._wav.close()
+            except OSError as error:
+                self._give_up(error)
 
     def _play(self, size: int) -> None:
         while size and self._queued:
@@ -70,6 +85,17 @@ class CallRecording:
             size -= len(chunk)
 
     def _write(self) -> None:
-        self._wav.write(bytes(self._left), bytes(self._right))
+        if self._wav is not None:
+            try:
+                self._wav.write(bytes(self._left), bytes(self._right))
+            except OSError as error:
+                self._give_up(error)
         self._left.clear()
         self._right.clear()
+
+    def _give_up(self, error: OSError) -> None:
+        logger.error("%s: the call is not recorded any further: %s", self.path, error)
+        wav, self._wav = self._wav, None
+        if wav is not None:
+            with suppress(OSError):
+                wav.close()
