@@ -38,6 +38,7 @@ class Phone:
         self.exchange = exchange
         self.live = live
         self.scenario = scenario
+        self.config: CallClientConfig
         self.service: Service
         self.moments: list[Moment] = []
         self.contexts: dict[str, CallContext] = {}
@@ -77,31 +78,54 @@ async def phone_system(
     plot = parse_scenario(text, "test.yaml")
     async with Exchange() as exchange, LiveServer(scenario=plot) as live:
         phone = Phone(exchange, live, plot)
+        phone.config = CallClientConfig.sandbox(
+            exchange.api_key,
+            exchange.connector_uuid,
+            sample_rate,
+            base_url=exchange.url,
+            buffer_size=buffer_size,
+        )
         phone.service = Service(
             agent,
-            config=CallClientConfig.sandbox(
-                exchange.api_key,
-                exchange.connector_uuid,
-                sample_rate,
-                base_url=exchange.url,
-                buffer_size=buffer_size,
-            ),
+            config=phone.config,
             connector=connector or GenaiConnector(live_url=live.url),
             reports=reports,
             max_calls=max_calls,
             observer=phone.observe,
             on_report=phone.reports.put_nowait,
         )
-        async with asyncio.TaskGroup() as tasks:
-            serving = asyncio.Event()
-            task = tasks.create_task(phone.service.serve(ready=serving.set))
-            await serving.wait()
-            try:
-                yield phone
-                phone.service.stop()
-            except BaseException:
-                task.cancel()
-                raise
+        async with serving(phone.service):
+            yield phone
+
+
+@asynccontextmanager
+async def another_service(phone: Phone, agent: type[VoiceAgent]) -> AsyncIterator[asyncio.Queue[CallReport]]:
+    """Run a second worker at the same exchange; gives its reports."""
+    reports: asyncio.Queue[CallReport] = asyncio.Queue()
+    service = Service(
+        agent,
+        config=phone.config,
+        connector=GenaiConnector(live_url=phone.live.url),
+        reports=None,
+        on_report=reports.put_nowait,
+    )
+    async with serving(service):
+        yield reports
+
+
+@asynccontextmanager
+async def serving(service: Service) -> AsyncIterator[None]:
+    """Run a service; at the end it stops in order, or at once if something failed."""
+    async with asyncio.TaskGroup() as tasks:
+        ready = asyncio.Event()
+        task = tasks.create_task(service.serve(ready=ready.set))
+        await ready.wait()
+        try:
+            yield
+            service.stop()
+        except BaseException:
+            task.cancel()
+            raise
 
 
 _PAUSE_MS = 900

@@ -48,7 +48,8 @@ class Service:
             (``VOICEAGENT_CALL_URL``, ``WSS_API_KEY``, ``WSS_CONNECTOR_UUID``).
         connector: Opens live sessions; by default Gemini through google-genai, with the environment's key.
         reports: Folder for reports and recordings, one folder per call; None keeps none.
-        max_calls: Calls at once; one more is rejected. None takes all.
+        max_calls: Calls at once; one more rings on, for another worker or until a call has ended. None takes
+            all.
         observer: Told of every moment of every call.
         on_report: Given the report of each call when it is over, however it ended.
 
@@ -69,17 +70,15 @@ class Service:
         observer: CallObserver | None = None,
         on_report: Callable[[CallReport], None] | None = None,
     ) -> None:
-        if max_calls is not None and max_calls < 1:
-            raise ValueError(f"max_calls is {max_calls}, but must be at least 1, or None for no limit")
         self.agent = agent() if isinstance(agent, type) else agent
         _check_hooks(self.agent)
         Toolbox(self.agent.tool_functions(), _EVERYTHING)
-        self._config = config or CallClientConfig.sandbox(
+        config = config or CallClientConfig.sandbox(
             api_key=os.environ.get("WSS_API_KEY"), connector_uuid=os.environ.get("WSS_CONNECTOR_UUID")
         )
+        self._client = CallClient(config, max_calls=max_calls)
         self._connector = connector or GenaiConnector()
         self._reports = None if reports is None else Path(reports)
-        self._max_calls = max_calls
         self._observer = observer
         self._on_report = on_report
         self._conversations: set[Conversation] = set()
@@ -98,7 +97,11 @@ class Service:
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """Take no more calls, and return from :meth:`serve` when those under way have ended."""
+        """Take no more calls, and return from :meth:`serve` when those under way have ended.
+
+        Calls that ring are left to other workers.
+        """
+        self._client.pause()
         self._stopping.set()
 
     async def serve(self, *, ready: Callable[[], None] | None = None) -> None:
@@ -119,7 +122,7 @@ class Service:
             name = type(self.agent).__name__
             raise StartupError(f"{name}.on_startup failed: {type(error).__name__}: {error}") from error
         try:
-            async with CallClient(self._config) as client:
+            async with self._client as client:
                 client.on(events.INCOMING_CALL)(self.take)
                 logger.info("%s takes calls", type(self.agent).__name__)
                 if ready is not None:
@@ -134,11 +137,7 @@ class Service:
             await self._shut_down()
 
     async def take(self, call: Call) -> None:
-        """Take one call, from its first ring to its report; reject it if the service is full or stopping."""
-        if self.stopping or self.active_calls == self._max_calls:
-            logger.warning("call %s rejected: %s", call.call_id, "stopping" if self.stopping else "full")
-            await call.disconnect()
-            return
+        """Take one call, from its first ring to its report."""
         conversation = Conversation(
             self.agent.for_call(), call, self._connector, reports=self._reports, observer=self._observer
         )

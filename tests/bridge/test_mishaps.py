@@ -132,9 +132,7 @@ async def test_a_second_signal_ends_the_call_and_says_so(tmp_path: Path) -> None
     agent = Agent()
     async with phone_system(Agent, ENDLESS) as phone:
         phone.service.stop()
-        service = Service(
-            agent, config=phone.service._config, connector=phone.service._connector, reports=tmp_path
-        )
+        service = Service(agent, config=phone.config, connector=phone.service._connector, reports=tmp_path)
         ready = asyncio.Event()
         serving = asyncio.create_task(serve(service, ready=ready.set))
         await ready.wait()
@@ -181,9 +179,7 @@ async def test_a_call_that_still_rings_is_rejected_when_the_program_is_ended(tmp
 @virtual_time
 async def test_whoever_cancels_serve_sees_it_cancelled() -> None:
     async with phone_system(Agent, PLOT) as phone:
-        service = Service(
-            Agent, config=phone.service._config, connector=phone.service._connector, reports=None
-        )
+        service = Service(Agent, config=phone.config, connector=phone.service._connector, reports=None)
         ready = asyncio.Event()
         serving = asyncio.create_task(serve(service, ready=ready.set))
         await ready.wait()

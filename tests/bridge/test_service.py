@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.phone import CALLEE, phone_system, samples
+from tests.phone import CALLEE, another_service, phone_system, samples
 from tests.virtual_time import virtual_time
 from voiceagent import CallContext, CallReport, Decision, Line, Service, VoiceAgent, serve, tool
 from voiceagent.call import CallClientConfig
@@ -67,15 +67,38 @@ async def test_the_agent_answers_where_the_callee_does_not() -> None:
 
 
 @virtual_time
-async def test_calls_beyond_the_limit_are_rejected() -> None:
+async def test_calls_beyond_the_limit_ring_until_there_is_room() -> None:
     async with phone_system(Deciding, PLOT, max_calls=2) as phone:
         calls = [phone.ring() for _ in range(4)]
-        reports = [await phone.reports.get() for _ in range(2)]
-        answered = [
-            any(event["event"] == "answered" for event in call.snapshot()["events"]) for call in calls
-        ]
-    assert [report.ended for report in reports] == [EndReason.CALLER_HUNG_UP] * 2
-    assert sorted(answered) == [False, False, True, True]
+        most = 0
+        reports = []
+        for _ in calls:
+            reports.append(await phone.reports.get())
+            most = max(most, phone.service.active_calls)
+        answered = sorted(
+            event["at_ms"]
+            for call in calls
+            for event in call.snapshot()["events"]
+            if event["event"] == "answered"
+        )
+    assert [report.ended for report in reports] == [EndReason.CALLER_HUNG_UP] * 4
+    assert most <= 2
+    assert answered[1] < 500 < answered[2]
+
+
+@virtual_time
+async def test_a_stopping_service_leaves_new_calls_to_others() -> None:
+    async with phone_system(Deciding, PLOT) as phone:
+        under_way = phone.ring()
+        await under_way.caller.answered()
+        phone.service.stop()
+        late = phone.ring()
+        await asyncio.sleep(1)
+        assert late.snapshot()["state"] == "ringing"
+        async with another_service(phone, Deciding) as reports:
+            assert (await reports.get()).call_id == late.call_id
+        assert (await phone.reports.get()).call_id == under_way.call_id
+    assert late.snapshot()["end_reason"] == "caller_hangup"
 
 
 @virtual_time
@@ -180,7 +203,7 @@ class Stubborn(Deciding):
 async def test_services_run_side_by_side_and_end_on_one_signal(caplog: pytest.LogCaptureFixture) -> None:
     async with phone_system(Deciding, PLOT) as phone:
         phone.service.stop()
-        config, connector = phone.service._config, phone.service._connector
+        config, connector = phone.config, phone.service._connector
         both = [
             Service(agent, config=config, connector=connector, reports=None) for agent in (Deciding, Stubborn)
         ]

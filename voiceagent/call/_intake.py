@@ -1,7 +1,7 @@
 """From a notification to a call: who rings is claimed, and the server is told when we are ready for it.
 
-Rule: a call is claimed only when the program has a handler for it, so that meanwhile another worker may
-take it. After ``HANDLER_TIMEOUT`` without a handler it is claimed to be rejected, lest it rings for ever.
+Rule: a call is claimed only when the program has a handler and room for it, so that meanwhile another worker
+may take it. After ``HANDLER_TIMEOUT`` without a handler it is claimed to be rejected, lest it rings for ever.
 """
 
 from __future__ import annotations
@@ -35,12 +35,52 @@ class _Claim:
     task: asyncio.Task[None] | None = None
 
 
+class Room:
+    """How many calls the program takes at once, and whether it takes any at all just now.
+
+    Args:
+        calls: The most; None for no limit.
+    """
+
+    def __init__(self, calls: int | None) -> None:
+        self._free = calls
+        self._paused = False
+        self._changed = asyncio.Event()
+
+    async def enter(self) -> None:
+        """Wait until there is room for one more call, and take it."""
+        while self._paused or self._free == 0:
+            await self._changed.wait()
+        if self._free is not None:
+            self._free -= 1
+
+    def leave(self) -> None:
+        """A call that had entered is over, or was not ours after all."""
+        if self._free is not None:
+            self._free += 1
+        self._wake()
+
+    def pause(self) -> None:
+        """Let nobody in."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Let calls in again."""
+        self._paused = False
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
 class Intake:
     """Claims sessions on a control link and hands over their calls.
 
     Args:
         link: Where to claim.
         handler_ready: Set while the program has a handler for incoming calls.
+        room: Entered for each call that is handed over; whoever gets it leaves the room when it is over.
         spawn: Starts a task of the client.
         take: Gets each call that was claimed, and whether it is to be rejected.
     """
@@ -49,11 +89,13 @@ class Intake:
         self,
         link: ControlLink,
         handler_ready: asyncio.Event,
+        room: Room,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         take: Callable[[control.CallIn, bool], None],
     ) -> None:
         self._link = link
         self._handler_ready = handler_ready
+        self._room = room
         self._spawn = spawn
         self._take = take
         self._claims: dict[str, _Claim] = {}
@@ -104,15 +146,26 @@ class Intake:
         reject = not await self._program_is_ready()
         if reject:
             logger.warning("session %s: rejected, no handler for %s", session_id, INCOMING_CALL)
-        if not await self._open(session_id):
-            return
+        await self._room.enter()
+        call_in = None
+        try:
+            if await self._open(session_id):
+                call_in = await self._call_of(claim)
+        finally:
+            if call_in is None:
+                self._room.leave()
+        if call_in is not None:
+            self._take(call_in, reject)
+
+    async def _call_of(self, claim: _Claim) -> control.CallIn | None:
         try:
             async with asyncio.timeout(CALL_IN_TIMEOUT):
-                call_in = await claim.call_in
+                return await claim.call_in
         except TimeoutError:
-            logger.warning("session %s: claimed, but no call came within %g s", session_id, CALL_IN_TIMEOUT)
-            return
-        self._take(call_in, reject)
+            logger.warning(
+                "session %s: claimed, but no call came within %g s", claim.session_id, CALL_IN_TIMEOUT
+            )
+            return None
 
     async def _reclaim(self, claim: _Claim) -> None:
         await self._open(claim.session_id)

@@ -13,7 +13,7 @@ from typing import Any
 
 from voiceagent.call._control import ControlLink
 from voiceagent.call._handlers import Handlers, run
-from voiceagent.call._intake import Intake
+from voiceagent.call._intake import Intake, Room
 from voiceagent.call._session import CallSession, EndReason
 from voiceagent.call.active_call import ActiveCall
 from voiceagent.call.config import CallClientConfig
@@ -36,8 +36,11 @@ _handled_by: contextvars.ContextVar[Worker | None] = contextvars.ContextVar("han
 class Worker:
     """One connection of a client: :meth:`open` it, then :meth:`run` it until :meth:`stop`."""
 
-    def __init__(self, config: CallClientConfig, handlers: Handlers, handler_ready: asyncio.Event) -> None:
+    def __init__(
+        self, config: CallClientConfig, handlers: Handlers, handler_ready: asyncio.Event, room: Room
+    ) -> None:
         self._config = config
+        self._room = room
         self._handlers = handlers
         self._tasks = asyncio.TaskGroup()
         self._running: set[asyncio.Task[None]] = set()
@@ -47,7 +50,7 @@ class Worker:
         self._sessions: dict[str, CallSession] = {}
         self.calls: dict[str, ActiveCall] = {}
         self.link = ControlLink(config, self)
-        self._intake = Intake(self.link, handler_ready, self._start, self._take)
+        self._intake = Intake(self.link, handler_ready, room, self._start, self._take)
 
     async def open(self) -> None:
         """Open the control link; raises the errors of :meth:`ControlLink.open`."""
@@ -161,6 +164,7 @@ class Worker:
     def _take(self, call_in: control.CallIn, reject: bool) -> None:
         if call_in.call_id in self.calls:
             logger.debug("call %s: it is ours already", call_in.call_id)
+            self._room.leave()
             return
         session = CallSession(call_in, self._config, self._start_handler, self._call_ended)
         call = ActiveCall(session)
@@ -187,6 +191,7 @@ class Worker:
         finally:
             session.end(EndReason.MEDIA_LOST)
             del self._call_tasks[call]
+            self._room.leave()
 
     async def _handle_call(self, call: ActiveCall, handler: Callable[[], Any]) -> None:
         if await run(handler, logger, f"call {call.call_id}: {INCOMING_CALL}"):

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar, overload
 
 from voiceagent.call._control import ConnectionState
 from voiceagent.call._handlers import Handler, Handlers
+from voiceagent.call._intake import Room
 from voiceagent.call._worker import Worker
 from voiceagent.call.active_call import ActiveCall
 from voiceagent.call.config import CallClientConfig
@@ -37,9 +38,21 @@ class CallClient:
     themselves for the configured grace period, then ends them; no task of the client outlives it.
     """
 
-    def __init__(self, config: CallClientConfig) -> None:
-        """Make a client that is not connected yet; ``config`` says where to and how."""
+    def __init__(self, config: CallClientConfig, *, max_calls: int | None = None) -> None:
+        """Make a client that is not connected yet; ``config`` says where to and how.
+
+        Args:
+            config: Where to, and with which credentials.
+            max_calls: Calls at once. One more rings on: another worker may take it, or this client when a
+                call has ended. None takes all.
+
+        Raises:
+            ValueError: ``max_calls`` is less than 1.
+        """
+        if max_calls is not None and max_calls < 1:
+            raise ValueError(f"max_calls is {max_calls}, but must be at least 1, or None for no limit")
         self._config = config
+        self._room = Room(max_calls)
         self._handlers = Handlers(ClientEvent, "client")
         self._handler_ready = asyncio.Event()
         self._connecting = asyncio.Lock()
@@ -117,7 +130,7 @@ class CallClient:
                 if not self._worker.stopping:
                     return
                 await asyncio.wait((self._task,))
-            worker = Worker(self._config, self._handlers, self._handler_ready)
+            worker = Worker(self._config, self._handlers, self._handler_ready, self._room)
             await worker.open()
             self._worker = worker
             self._task = asyncio.create_task(worker.run(), name="call client")
@@ -143,6 +156,14 @@ class CallClient:
             await asyncio.wait((task,))
             raise
         _raise_failure(task)
+
+    def pause(self) -> None:
+        """Claim no more calls: those that ring are left to other workers. Active calls go on."""
+        self._room.pause()
+
+    def resume(self) -> None:
+        """Claim calls again, also those that still ring."""
+        self._room.resume()
 
     async def run_forever(self) -> None:
         """Run until the client is closed; connect first if need be. May be cancelled at any time."""

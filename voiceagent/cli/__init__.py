@@ -89,7 +89,7 @@ def serve(
     live_url: LiveUrl = None,
     sample_rate: Annotated[int, typer.Option(help="Of the calls, in Hz: 8000, 16000 or 24000.")] = 24000,
     reports: Annotated[Path, typer.Option(help="Folder for reports and recordings.")] = Path("calls"),
-    max_calls: Annotated[int | None, typer.Option(min=1, help="Calls at once; more are rejected.")] = None,
+    max_calls: Annotated[int | None, typer.Option(min=1, help="Calls at once; one more rings on.")] = None,
 ) -> None:
     """Take calls for an agent until stopped."""
     from voiceagent.cli.serve import run_serve

@@ -1,0 +1,71 @@
+"""How many calls a client takes: a call more than that rings on, for another worker or for later."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.call.line import CALLEE, CALLER, Inbox, config, line, settle
+from tests.virtual_time import virtual_time
+from voiceagent.call import CallClient, CallState
+from voiceagent.sandbox.exchange import CallState as There
+from voiceagent.sandbox.exchange import Exchange
+
+
+@virtual_time
+async def test_a_full_client_takes_the_next_call_when_one_has_ended() -> None:
+    async with Exchange() as exchange, CallClient(config(exchange), max_calls=1) as client:
+        inbox = Inbox(client)
+        first, second = exchange.phone(CALLER, CALLEE), exchange.phone(CALLER, CALLEE)
+        call = await inbox.take()
+        assert call.call_id == first.call_id
+        await call.answer()
+        await settle()
+        assert inbox.empty
+        assert second.state is There.RINGING
+        await call.disconnect()
+        assert (await inbox.take()).call_id == second.call_id
+
+
+@virtual_time
+async def test_a_full_client_leaves_calls_to_another_worker() -> None:
+    async with Exchange() as exchange, CallClient(config(exchange), max_calls=1) as full:
+        inbox = Inbox(full)
+        exchange.phone(CALLER, CALLEE)
+        await inbox.take()
+        async with CallClient(config(exchange)) as other:
+            elsewhere = Inbox(other)
+            second = exchange.phone(CALLER, CALLEE)
+            assert (await elsewhere.take()).call_id == second.call_id
+        assert inbox.empty
+
+
+@virtual_time
+async def test_room_is_left_by_callers_who_give_up() -> None:
+    async with Exchange() as exchange, CallClient(config(exchange), max_calls=1) as client:
+        inbox = Inbox(client)
+        for _ in range(3):
+            there = exchange.phone(CALLER, CALLEE)
+            call = await inbox.take()
+            there.caller.hang_up()
+            await call.wait_terminated()
+
+
+@virtual_time
+async def test_a_paused_client_lets_calls_ring_and_active_calls_go_on() -> None:
+    async with line() as phone:
+        _, active = await phone.talk()
+        phone.client.pause()
+        waiting = phone.exchange.phone(CALLER, CALLEE)
+        await asyncio.sleep(45)
+        assert waiting.state is There.RINGING, "also after the time in which a handler must be registered"
+        assert active.state is CallState.ANSWERED
+        phone.client.resume()
+        assert (await phone.inbox.take()).call_id == waiting.call_id
+
+
+async def test_a_limit_below_one_is_refused() -> None:
+    async with Exchange() as exchange:
+        with pytest.raises(ValueError, match="max_calls is 0"):
+            CallClient(config(exchange), max_calls=0)
