@@ -29,7 +29,7 @@ help:
 	@echo "make check   lint, types, layers, documentation and its code"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make wheel   build dist/*.whl and the source archive"
-	@echo "make bench   measure what start-up costs"
+	@echo "make bench   measure what starting and calls cost"
 	@echo "make clean   remove everything that set-up and builds made"
 
 demo: .venv/.demo-ready
@@ -59,6 +59,8 @@ docs-code: .venv/.dev-ready
 
 bench: .venv/.dev-ready
 	$(BIN)/python tests/bench/start_up.py
+	$(BIN)/python tests/bench/call_cost.py --quick
+	$(BIN)/python tests/bench/bridge_cost.py --rounds 1
 
 wheel: .venv/.dev-ready
 	rm -rf dist
