@@ -20,6 +20,9 @@ from voiceagent.sandbox.speech.extra import need
 PICO_RATE = 16_000
 """Sample rate in Hz that the engine speaks at."""
 
+_VOLUME = 0.5
+"""At the engine's own volume its loudest vowels clip; at half of it they peak at about -3 dBFS."""
+
 _M_PERTURB = -6
 """Of glibc's ``malloc.h``."""
 
@@ -65,7 +68,7 @@ def _speak(text: str, sample_rate: int, voice: str, pitch: float, speed: float) 
     with _zeroed_memory():
         # A used engine carries over what it said before, hence a new one each time.
         engine = need("py_nanotts").NanoTTS()
-        pcm: bytes = engine.speak(text, voice=voice, pitch=pitch, speed=speed)
+        pcm: bytes = engine.speak(text, voice=voice, pitch=pitch, speed=speed, volume=_VOLUME)
     if sample_rate == PICO_RATE:
         return pcm
     samples = soxr.resample(np.frombuffer(pcm, dtype=np.int16), PICO_RATE, sample_rate)
