@@ -37,7 +37,7 @@ BIN = Path(sys.executable).parent
 COMMAND_SECONDS = 120.0
 """No command on a page takes longer: a call is over sooner."""
 
-SHELL = {"cat", "cd", "cp", "export", "git", "ls", "mkdir", "source"}
+SHELL = {"cat", "cd", "export", "git", "ls", "mkdir", "source"}
 """Commands that belong to the reader's machine; nothing of ours can be wrong about them."""
 
 SECRETS = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI")
@@ -122,7 +122,7 @@ class Follower:
             self.called |= words[1:2] == ["call"]
         elif words[0] == "voiceagent":
             self._check_flags(where, words)
-        elif words[0] in {"python", "pytest"}:
+        elif words[0] in {"cp", "python", "pytest"}:
             self._expect_success(where, command)
         else:
             pytest.fail(f"{where}: nothing is known about {words[0]!r}; see {Path(__file__).name}")
@@ -293,3 +293,10 @@ def test_the_readme_shows_the_example_as_it_is() -> None:
     (shown,) = (block.code for block in blocks(ROOT / "README.md") if block.language == "python")
 
     assert (ROOT / "examples" / "reception.py").read_text(encoding="utf-8").endswith(f'"""\n\n{shown}')
+
+
+def test_the_guide_shows_the_settings_of_the_sandbox_as_they_are() -> None:
+    (shown,) = (block.code for block in blocks(ROOT / "docs/guide/sandbox.md") if block.language == "ini")
+
+    lines = (ROOT / "examples" / "sandbox.env").read_text(encoding="utf-8").splitlines(keepends=True)
+    assert "".join(line for line in lines if not line.startswith("#")) == shown
