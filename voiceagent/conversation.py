@@ -128,6 +128,11 @@ class Conversation:
             raise WSSCallError("the call could not be ended in order")
         return self.report
 
+    @property
+    def kept_in(self) -> str:
+        """Where report and recording are, for a log line; empty if nothing is kept."""
+        return "" if self._folder is None else f"; {self._folder}"
+
     def stop(self) -> None:
         """End the call now, because the program ends: :meth:`run` returns soon, or is cancelled."""
         if self._bridge is not None and self.context.controls is not None:

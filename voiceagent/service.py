@@ -149,8 +149,10 @@ class Service:
             self._conversations.remove(conversation)
             if not self._conversations:
                 self._idle.set()
+            report = conversation.report
+            logger.info("call %s ended: %s%s", call.call_id, report.ended, conversation.kept_in)
             if self._on_report is not None:
-                self._on_report(conversation.report)
+                self._on_report(report)
 
     async def _shut_down(self) -> None:
         try:

@@ -237,6 +237,7 @@ class Tool:
         try:
             checked = self._signature.arguments.model_validate(dict(args))
         except ValidationError as error:
+            logger.warning("call %s: the model called %s with wrong arguments", context.call_id, name)
             return {"error": f"wrong arguments: {_readable(error)}"}
         given = dict(zip(self._signature.given, (value for _, value in checked), strict=True))
         given.update(dict.fromkeys(self._signature.injected, context))

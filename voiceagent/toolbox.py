@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from voiceagent.call.base import Capabilities
 from voiceagent.live import ToolCall, ToolDeclaration
 from voiceagent.tool import CallContext, Tool, is_tool
+
+logger = logging.getLogger(__name__)
 
 
 class Toolbox:
@@ -43,6 +46,7 @@ class Toolbox:
         """Run a tool call of the model; every failure becomes an ``error`` for it."""
         tool = self._tools.get(call.name)
         if tool is None:
+            logger.warning("call %s: the model called %r, which is no tool", context.call_id, call.name)
             return {"error": f"there is no tool {call.name!r}; the tools are {', '.join(self._tools)}"}
         return await tool.run(call.args, context)
 

@@ -207,6 +207,26 @@ def test_an_agent_that_cannot_be_found_is_named(tmp_path: Path, name: str, said:
     assert_one_line(voiceagent("serve", name, cwd=tmp_path, **KEYS), said)
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import nowhere\n", "No module named 'nowhere'"),
+        ("\n\nfrom voiceagent import Nobody\n", "line 3"),
+        ("def (:\n", "SyntaxError"),
+    ],
+)
+def test_an_agent_that_cannot_be_imported_says_where_the_mistake_is(
+    tmp_path: Path, code: str, said: str
+) -> None:
+    (tmp_path / "mine.py").write_text(code)
+    assert_one_line(voiceagent("serve", "mine:Agent", cwd=tmp_path, **KEYS), "mine.py", said)
+
+
+def test_a_file_in_place_of_a_module_is_told_apart(tmp_path: Path) -> None:
+    result = voiceagent("serve", "examples/reception.py:Reception", cwd=tmp_path, **KEYS)
+    assert_one_line(result, "examples.reception:")
+
+
 @pytest.mark.parametrize("command", [["sandbox"], ["call", "--call-url", FREE]])
 def test_a_malformed_scenario_names_file_line_and_field(tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "bad.yaml").write_text("script:\n  - wait: agent_done\n  - sing: a song\n")

@@ -215,7 +215,7 @@ def check_url(url: str, *, name: str, allow_insecure: bool) -> None:
 
 def _credential(name: str, value: str | None, variable: str) -> str:
     if not value:
-        raise ValueError(f"{name} is missing: set the environment variable {variable} and pass its value")
+        raise ValueError(f"{name} is missing: set the environment variable {variable}, or pass the value")
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ValueError(
             f"{name} holds characters that a header cannot carry (a space, a line end?): check {variable}"

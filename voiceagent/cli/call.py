@@ -30,6 +30,10 @@ async def _call(script: CallScript, call_url: str, live_url: str | None, timeout
         async with LiveOperator(operator_url(live_url)) as live:
             await live.set_scenario(script.text)
     async with Operator(operator_url(call_url)) as exchange:
+        if not await exchange.controls():
+            print(
+                "no agent is connected yet; it rings until one is: voiceagent serve MODULE:AGENT", flush=True
+            )
         call_id = await exchange.phone(script.numbers.caller, script.numbers.callee, script=script.steps)
         print(f"call {call_id}", flush=True)
         printed = 0
@@ -46,6 +50,10 @@ async def _call(script: CallScript, call_url: str, live_url: str | None, timeout
         except TimeoutError:
             await exchange.hangup(call_id)
             return await exchange.wait_for(call_id, over)
+        except asyncio.CancelledError:
+            # Whoever stops the command hangs up; otherwise the call would ring on at the sandbox.
+            await exchange.hangup(call_id)
+            raise
 
 
 def operator_url(url: str) -> str:

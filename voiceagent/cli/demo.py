@@ -20,6 +20,7 @@ from voiceagent.call import CallClientConfig
 from voiceagent.cli import CommandError
 from voiceagent.cli.display import CallDisplay, summary
 from voiceagent.cli.scripts import CallScript, read_call_script
+from voiceagent.live import LiveError
 from voiceagent.live.genai import KEYS, LIVE_URL, GenaiConnector
 from voiceagent.report import CallReport, EndReason
 from voiceagent.sandbox.operator import Operator, OperatorError
@@ -82,7 +83,7 @@ async def _demo(console: Console, scenario: Path, agent: type[VoiceAgent], folde
     async with _sandbox(scenario) as ready:
         if real:
             os.environ.pop(LIVE_URL, None)
-            console.print("GEMINI_API_KEY is set: this call is answered by the real Gemini service.\n")
+            console.print("A Gemini API key is set: the real service answers this call.\n")
         connector = GenaiConnector(live_url=None if real else ready["live_url"])
         calls: asyncio.Queue[CallReport] = asyncio.Queue()
         display = CallDisplay(console)
@@ -104,7 +105,10 @@ async def _demo(console: Console, scenario: Path, agent: type[VoiceAgent], folde
                 report = await _place(console, script, ready["operator_url"], calls)
                 service.stop()
         except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+            error = failed.exceptions[0]
+            if real and isinstance(error, LiveError):
+                raise CommandError(f"{error}; without {' and '.join(KEYS)} the sandbox answers") from None
+            raise error from None
     return report
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -40,7 +41,9 @@ def run_sandbox(port: int, live_port: int, scenario: Path | None, *, as_json: bo
     except ScenarioError as error:
         raise CommandError(error) from None
     except OSError as error:
-        raise CommandError(f"the sandbox cannot start: {error}") from None
+        hint = "; is another sandbox running? --port 0 --live-port 0 take free ports"
+        taken = error.errno == errno.EADDRINUSE
+        raise CommandError(f"the sandbox cannot start: {error}{hint if taken else ''}") from None
 
 
 def _summary(ready: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import logging
 import sys
+import traceback
 from pathlib import Path
 
 from voiceagent.agent import VoiceAgent
@@ -60,11 +61,30 @@ def find_agent(name: str) -> VoiceAgent | type[VoiceAgent]:
     sys.path.insert(0, "")
     try:
         module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise CommandError(f"cannot import {module_name!r}: {error}") from None
+    except Exception as error:
+        raise CommandError(_why_not_imported(module_name, error)) from None
     agent = getattr(module, attribute, None)
     if isinstance(agent, VoiceAgent) or (isinstance(agent, type) and issubclass(agent, VoiceAgent)):
         return agent
     if agent is None:
         raise CommandError(f"module {module_name!r} has no {attribute!r}")
     raise CommandError(f"{name} is no VoiceAgent, but a {type(agent).__name__}")
+
+
+def _why_not_imported(module_name: str, error: Exception) -> str:
+    """What is wrong, and on which line of whose code."""
+    if "/" in module_name or module_name.endswith(".py"):
+        return f"{module_name!r} is a file: name the module, such as {_module_of(module_name)}:Agent"
+    where = ""
+    if isinstance(error, SyntaxError):
+        where = f" ({error.filename}, line {error.lineno})"
+    elif frames := [
+        frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename
+    ][1:]:
+        where = f" ({frames[-1].filename}, line {frames[-1].lineno})"
+    reason = error.msg if isinstance(error, SyntaxError) else error
+    return f"cannot import {module_name!r}: {type(error).__name__}: {reason}{where}"
+
+
+def _module_of(path: str) -> str:
+    return path.removeprefix("./").removesuffix(".py").replace("/", ".")
