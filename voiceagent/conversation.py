@@ -57,6 +57,11 @@ _CLOSE_SECONDS = 5.0
 class Conversation:
     """An agent's handling of one call.
 
+    Attributes:
+        context: The call, as tools and hooks see it.
+        report: The report, up to date.
+        folder: Where report and recording are; None if nothing is kept.
+
     Args:
         agent: This call's own copy of the agent.
         call: The ringing call.
@@ -86,7 +91,7 @@ class Conversation:
             callee_number=call.callee_number,
             language=agent.language,
         )
-        self._folder = None if reports is None else _make_folder(reports, call.call_id)
+        self.folder = None if reports is None else _make_folder(reports, call.call_id)
         self.report = CallReport(
             call_id=call.call_id,
             agent=type(agent).__name__,
@@ -98,7 +103,7 @@ class Conversation:
         self._hooks = Hooks(agent, self.context, self.report)
         # The hooks get what the report has made of a moment, so it comes first.
         self._observers: list[Observer] = [
-            ReportWriter(self.report, self._folder and self._folder / "report.json"),
+            ReportWriter(self.report, self.folder and self.folder / "report.json"),
             self._hooks,
         ]
         if observer is not None:
@@ -127,11 +132,6 @@ class Conversation:
             # The client tears down a call whose handler fails, whatever the line says.
             raise WSSCallError("the call could not be ended in order")
         return self.report
-
-    @property
-    def kept_in(self) -> str:
-        """Where report and recording are, for a log line; empty if nothing is kept."""
-        return "" if self._folder is None else f"; {self._folder}"
 
     def stop(self) -> None:
         """End the call now, because the program ends: :meth:`run` returns soon, or is cancelled."""
@@ -198,8 +198,8 @@ class Conversation:
         self, session: LiveSession, toolbox: Toolbox, stack: AsyncExitStack, tasks: asyncio.TaskGroup
     ) -> EndReason:
         recording = None
-        if self._folder is not None:
-            recording = CallRecording(self._folder / "call.wav", self._call.sample_rate)
+        if self.folder is not None:
+            recording = CallRecording(self.folder / "call.wav", self._call.sample_rate)
             stack.callback(recording.close)
             self.report.audio = recording.path.name
         bridge = Bridge(self._call, session, observe=self._observe, clock=self._clock, recording=recording)

@@ -150,7 +150,7 @@ class Service:
             if not self._conversations:
                 self._idle.set()
             report = conversation.report
-            logger.info("call %s ended: %s%s", call.call_id, report.ended, conversation.kept_in)
+            logger.info("call %s ended: %s; report: %s", call.call_id, report.ended, conversation.folder)
             if self._on_report is not None:
                 self._on_report(report)
 

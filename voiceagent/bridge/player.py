@@ -12,9 +12,10 @@ from voiceagent.call.exceptions import BufferClosedError, BufferFullError, WSSCa
 from voiceagent.live import OUTPUT_RATE
 from voiceagent.report import CallRecording
 from voiceagent.turn import Turn
+from voiceagent.wire.frames import bytes_to_ms, ms_to_bytes
 
-_LONGEST_PIECE = 0.1
-"""Seconds. The line takes audio whole or not at all, so a long piece might never fit into its queue."""
+_LONGEST_PIECE_MS = 100
+"""Milliseconds. The line takes audio whole or not at all, so a long piece might never fit into its queue."""
 
 
 class Player:
@@ -33,8 +34,8 @@ class Player:
         self._call = call
         self._recording = recording
         self._resampler = Resampler(OUTPUT_RATE, call.sample_rate)
-        self._ms_per_byte = 1000 / (2 * call.sample_rate)
-        self._longest = int(_LONGEST_PIECE * call.sample_rate) * 2
+        self._rate = call.sample_rate
+        self._longest = ms_to_bytes(_LONGEST_PIECE_MS, call.sample_rate)
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._all_queued = asyncio.Event()
@@ -84,8 +85,8 @@ class Player:
     async def _queue(self, turn: Turn, pcm: bytes) -> None:
         if not pcm:
             return
-        turn.begins_at(self._call.playback.queued_ms + self._waiting_bytes * self._ms_per_byte)
-        turn.add_audio(len(pcm) * self._ms_per_byte)
+        turn.begins_at(self._call.playback.queued_ms + bytes_to_ms(self._waiting_bytes, self._rate))
+        turn.add_audio(bytes_to_ms(len(pcm), self._rate))
         if self._recording is not None:
             self._recording.agent(pcm)
         for start in range(0, len(pcm), self._longest):

@@ -72,3 +72,17 @@ class WSSCallCommandError(WSSCallError):
 
 class WSSCallCommandTimeoutError(WSSCallError):
     """A command was not answered in time. It may still take effect."""
+
+
+__all__ = [
+    "BufferClosedError",
+    "BufferFullError",
+    "WSSAuthenticationError",
+    "WSSCallClosedError",
+    "WSSCallCommandError",
+    "WSSCallCommandTimeoutError",
+    "WSSCallError",
+    "WSSConnectionError",
+    "WSSError",
+    "WSSMediaError",
+]

@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from voiceagent.audio import StereoWavWriter
+from voiceagent.wire.frames import ms_to_bytes
 
 logger = logging.getLogger(__name__)
 
-_BLOCK_SECONDS = 1.0
+_BLOCK_MS = 1000
 """So much is gathered before it is written: a call costs one write a second."""
 
 _IN_FLIGHT_MS = 60
@@ -37,8 +38,8 @@ class CallRecording:
     def __init__(self, path: Path, sample_rate: int) -> None:
         self.path = path
         self._wav: StereoWavWriter | None = None
-        self._block_bytes = int(_BLOCK_SECONDS * sample_rate) * 2
-        self._in_flight_bytes = _IN_FLIGHT_MS * sample_rate // 1000 * 2
+        self._block_bytes = ms_to_bytes(_BLOCK_MS, sample_rate)
+        self._in_flight_bytes = ms_to_bytes(_IN_FLIGHT_MS, sample_rate)
         self._queued: deque[bytes] = deque()
         self._left = bytearray()
         self._right = bytearray()

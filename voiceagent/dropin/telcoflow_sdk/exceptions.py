@@ -1,27 +1,4 @@
 """The errors of :mod:`voiceagent.call.exceptions`."""
 
-from voiceagent.call.exceptions import (
-    BufferClosedError,
-    BufferFullError,
-    WSSAuthenticationError,
-    WSSCallClosedError,
-    WSSCallCommandError,
-    WSSCallCommandTimeoutError,
-    WSSCallError,
-    WSSConnectionError,
-    WSSError,
-    WSSMediaError,
-)
-
-__all__ = [
-    "BufferClosedError",
-    "BufferFullError",
-    "WSSAuthenticationError",
-    "WSSCallClosedError",
-    "WSSCallCommandError",
-    "WSSCallCommandTimeoutError",
-    "WSSCallError",
-    "WSSConnectionError",
-    "WSSError",
-    "WSSMediaError",
-]
+from voiceagent.call.exceptions import *
+from voiceagent.call.exceptions import __all__ as __all__

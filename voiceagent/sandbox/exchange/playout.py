@@ -44,11 +44,6 @@ class Playout:
         self.frame_bytes = ms_to_bytes(FRAME_MS, sample_rate)
         self.outstanding = 0
 
-    @property
-    def buffered(self) -> int:
-        """Bytes received and not yet played."""
-        return len(self._audio)
-
     def open(self) -> None:
         """From now on somebody listens: prefetch."""
         self._target = self._prefetch

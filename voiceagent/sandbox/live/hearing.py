@@ -9,6 +9,7 @@ from voiceagent.sandbox.live.conversation import Conversation
 from voiceagent.sandbox.live.protocol import INPUT_RATE, AudioInput
 from voiceagent.sandbox.live.record import SessionRecord
 from voiceagent.sandbox.speech import Recogniser, SpeechDetector, SpeechEvent, Utterance
+from voiceagent.wire.frames import bytes_to_ms
 
 _LEAD_BYTES = 2 * INPUT_RATE * 400 // 1000
 """Audio before speech is certain that belongs to it: its first syllable."""
@@ -55,7 +56,7 @@ class Hearing:
 
     def _take(self, audio: AudioInput) -> None:
         self._record.audio_bytes += len(audio.pcm)
-        self._conversation.usage.heard(len(audio.pcm) / (2 * audio.rate))
+        self._conversation.usage.heard(bytes_to_ms(len(audio.pcm), audio.rate) / 1000)
         if audio.rate != self._rate:
             self._rate = audio.rate
             self._resampler = Resampler(audio.rate, INPUT_RATE)

@@ -16,6 +16,7 @@ from voiceagent.sandbox.live.calls import CallGroup
 from voiceagent.sandbox.live.outbox import Outbox
 from voiceagent.sandbox.live.record import SessionRecord
 from voiceagent.sandbox.speech import speak
+from voiceagent.wire.frames import bytes_to_ms
 
 MESSAGE_SECONDS = 0.04
 """Audio in one message."""
@@ -123,7 +124,7 @@ class Turn:
         now = asyncio.get_running_loop().time()
         if self.audio_seconds == 0:
             self._record.note("first_audio")
-        seconds = len(pcm) / (2 * protocol.OUTPUT_RATE)
+        seconds = bytes_to_ms(len(pcm), protocol.OUTPUT_RATE) / 1000
         self.playback_end = max(self.playback_end, now) + seconds
         self.audio_seconds += seconds
         await self._outbox.send(protocol.encode_audio(pcm))
