@@ -40,7 +40,7 @@ def test_an_echo_comes_back_bit_exact(rate: int) -> None:
                 await asyncio.sleep(2)
                 assert speech in heard(there)
                 there.caller.hang_up()
-            assert call.counters == (0, 0, 0)
+            assert not any(call.counters)
 
     run()
 

@@ -30,6 +30,10 @@ def pcm(size: int, seed: int = 0) -> bytes:
     return bytes((seed + i) % 251 for i in range(size))
 
 
+def nothing() -> None:
+    """Nobody needs to hear that a piece was queued."""
+
+
 def frames(queue: OutgoingAudio) -> list[bytes]:
     taken = []
     while (frame := queue.take()) is not None:
@@ -129,7 +133,7 @@ async def test_producers_that_wait_get_room_in_turn() -> None:
     queue.put(pcm(1000, 0))
     async with asyncio.TaskGroup() as tasks:
         for seed, size in ((1, 600), (2, 300), (3, 500)):
-            tasks.create_task(queue.put_when_room(pcm(size, seed)))
+            tasks.create_task(queue.put_when_room(pcm(size, seed), nothing))
         await asyncio.sleep(0)
         with pytest.raises(BufferFullError):
             queue.put(pcm(2))
@@ -142,11 +146,38 @@ async def test_producers_that_wait_get_room_in_turn() -> None:
 
 
 @virtual_time
+async def test_a_chunk_larger_than_the_queue_is_not_mixed_with_others() -> None:
+    queue = outgoing(1000)
+    leaving = b""
+    async with asyncio.TaskGroup() as tasks:
+        for seed, size in ((1, 3500), (2, 300), (3, 2500)):
+            tasks.create_task(queue.put_when_room(pcm(size, seed), nothing))
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            assert queue.size <= 1000
+            queue.grant(100)
+            leaving += b"".join(frames(queue))
+    assert leaving == pcm(3500, 1) + pcm(300, 2) + pcm(2500, 3)
+
+
+@virtual_time
+async def test_the_queue_does_not_run_dry_while_a_large_chunk_waits() -> None:
+    queue = outgoing(1000)
+    waiting = asyncio.create_task(queue.put_when_room(pcm(3000), nothing))
+    for _ in range(20):
+        await asyncio.sleep(0.1)
+        assert queue.size == 1000
+        queue.grant(100)
+        assert len(b"".join(frames(queue))) == 100
+    await asyncio.wait_for(waiting, 1)
+
+
+@virtual_time
 async def test_a_producer_that_gives_up_lets_the_next_one_in() -> None:
     queue = outgoing(1000)
     queue.put(pcm(500))
-    first = asyncio.create_task(queue.put_when_room(pcm(900, 1)))
-    second = asyncio.create_task(queue.put_when_room(pcm(400, 2)))
+    first = asyncio.create_task(queue.put_when_room(pcm(900, 1), nothing))
+    second = asyncio.create_task(queue.put_when_room(pcm(400, 2), nothing))
     await asyncio.sleep(0)
     first.cancel()
     assert await second is True
@@ -157,7 +188,7 @@ async def test_a_producer_that_gives_up_lets_the_next_one_in() -> None:
 async def test_what_waits_for_room_is_cleared_too() -> None:
     queue = outgoing(1000)
     queue.put(pcm(1000))
-    waiting = asyncio.create_task(queue.put_when_room(pcm(200, 1)))
+    waiting = asyncio.create_task(queue.put_when_room(pcm(200, 1), nothing))
     await asyncio.sleep(0)
     queue.clear()
     queue.put(pcm(100, 9))
@@ -170,7 +201,7 @@ async def test_what_waits_for_room_is_cleared_too() -> None:
 async def test_who_waits_for_room_learns_that_the_call_ended() -> None:
     queue = outgoing(1000)
     queue.put(pcm(1000))
-    waiting = asyncio.create_task(queue.put_when_room(pcm(200, 1)))
+    waiting = asyncio.create_task(queue.put_when_room(pcm(200, 1), nothing))
     await asyncio.sleep(0)
     queue.close()
     with pytest.raises(BufferClosedError):

@@ -7,9 +7,9 @@ line, such as the bridge, needs only the :class:`Call` protocol.
 
 from voiceagent.call import events, exceptions
 from voiceagent.call._control import ConnectionState
-from voiceagent.call._session import CallState, EndReason
+from voiceagent.call._session import CallState
 from voiceagent.call.active_call import ActiveCall, Counters
-from voiceagent.call.base import Call, Capabilities, Playback
+from voiceagent.call.base import Call, Capabilities, EndReason, Playback
 from voiceagent.call.client import CallClient
 from voiceagent.call.config import CallClientConfig
 from voiceagent.call.events import CallEvent, ClientEvent

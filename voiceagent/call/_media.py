@@ -79,6 +79,8 @@ class MediaLink:
         self._commands: dict[str, Pending] = {}
         self.malformed = 0
         self.foreign_frames = 0
+        self.late_frames = 0
+        self.late_answers = 0
 
     async def open(self) -> None:
         """Connect.

@@ -38,7 +38,7 @@ class OutgoingAudio:
         self._capacity = capacity
         self._sample_rate = sample_rate
         self._frame_limit = frames.ms_to_bytes(FRAME_MS, sample_rate)
-        self._chunks: deque[bytes] = deque()
+        self._chunks: deque[bytes | memoryview] = deque()
         self._offset = 0
         self._size = 0
         self._requests: deque[int] = deque()
@@ -47,18 +47,14 @@ class OutgoingAudio:
         self._playout = Playout(frames.ms_to_bytes(1000, sample_rate))
         self._generation = 0
         self._closed = False
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self.overflows = 0
+        self._waiting: deque[_Producer] = deque()
         self._drains: list[tuple[float, asyncio.Future[None]]] = []
 
     @property
     def size(self) -> int:
         """Bytes queued here, not sent yet."""
         return self._size
-
-    @property
-    def largest_chunk(self) -> int:
-        """Bytes of the largest chunk that fits into the empty queue."""
-        return self._capacity // frames.BYTES_PER_SAMPLE * frames.BYTES_PER_SAMPLE
 
     @property
     def playback(self) -> Playback:
@@ -95,40 +91,54 @@ class OutgoingAudio:
         """
         self.check(pcm)
         if self._size + len(pcm) > self._capacity or self._waiting:
+            self.overflows += 1
             raise BufferFullError(
                 f"{len(pcm)} bytes do not fit: {self._size} of {self._capacity} bytes are queued"
             )
         self._append(pcm)
 
-    async def put_when_room(self, pcm: bytes) -> bool:
-        """Queue a chunk as soon as it fits, in turn. False if the queue was cleared while it waited.
+    async def put_when_room(self, pcm: bytes, queued: Callable[[], None]) -> bool:
+        """Queue a chunk as soon as it fits, whole; one larger than the whole queue piece by piece.
 
-        A chunk that waits is as old as what is queued before it, so it is dropped with it.
+        Producers are served in turn. What waits is as old as what is queued before it, so it is dropped
+        with it.
+
+        Args:
+            pcm: The chunk.
+            queued: Called after each piece.
+
+        Returns:
+            False if the queue was cleared meanwhile: the rest was dropped.
 
         Raises:
-            ValueError: the chunk ends in half a sample, or is larger than the whole queue.
+            ValueError: the chunk ends in half a sample.
             BufferClosedError: the call has ended, also while this waited.
         """
         self.check(pcm)
-        if len(pcm) > self._capacity:
-            raise ValueError(f"{len(pcm)} bytes never fit into a queue of {self._capacity} bytes")
-        if self._waiting or self._size + len(pcm) > self._capacity:
-            generation = self._generation
-            entry = (len(pcm), asyncio.get_running_loop().create_future())
-            self._waiting.append(entry)
-            try:
-                await entry[1]
+        if not self._waiting and self._size + len(pcm) <= self._capacity:
+            self._append(pcm)
+            queued()
+            return True
+        generation, rest = self._generation, memoryview(pcm)
+        producer = _Producer(len(pcm) if len(pcm) <= self._capacity else frames.BYTES_PER_SAMPLE)
+        self._waiting.append(producer)
+        try:
+            while rest:
+                room = self._room()
+                if self._waiting[0] is producer and room >= producer.needs:
+                    self._append(rest[:room])
+                    rest = rest[room:]
+                    queued()
+                    continue
+                await producer.wait()
                 if self._closed:
                     raise BufferClosedError("the call has ended")
                 if generation != self._generation:
                     return False
-                self._append(pcm)
-            finally:
-                if generation == self._generation:
-                    self._waiting.remove(entry)
-                    self._admit()
-        else:
-            self._append(pcm)
+        finally:
+            if generation == self._generation:
+                self._waiting.remove(producer)
+                self._admit()
         return True
 
     def open(self) -> None:
@@ -176,8 +186,8 @@ class OutgoingAudio:
         self._offset = self._size = 0
         self._generation += 1
         self._playout.cleared(self._clock())
-        for _, waiter in self._waiting:
-            _wake(waiter)
+        for producer in self._waiting:
+            producer.wake()
         self._waiting.clear()
         for _, waiter in self._drains:
             _wake(waiter)
@@ -221,7 +231,7 @@ class OutgoingAudio:
         finally:
             self._drains.remove(entry)
 
-    def _append(self, pcm: bytes) -> None:
+    def _append(self, pcm: bytes | memoryview) -> None:
         if pcm:
             self._chunks.append(pcm)
             self._size += len(pcm)
@@ -247,12 +257,33 @@ class OutgoingAudio:
                 self._offset = end
         return b"".join(parts)
 
+    def _room(self) -> int:
+        """Bytes that fit, in whole samples."""
+        room = self._capacity - self._size
+        return room - room % frames.BYTES_PER_SAMPLE
+
     def _admit(self) -> None:
-        """Wake the first that waits for room, if its chunk fits now."""
-        if self._waiting:
-            size, waiter = self._waiting[0]
-            if self._size + size <= self._capacity:
-                _wake(waiter)
+        """Wake the first that waits for room, if there is enough."""
+        if self._waiting and self._room() >= self._waiting[0].needs:
+            self._waiting[0].wake()
+
+
+class _Producer:
+    """Somebody who waits for room for ``needs`` bytes."""
+
+    def __init__(self, needs: int) -> None:
+        self.needs = needs
+        self._woken: asyncio.Future[None] | None = None
+
+    async def wait(self) -> None:
+        """Wait for :meth:`wake`."""
+        self._woken = asyncio.get_running_loop().create_future()
+        await self._woken
+
+    def wake(self) -> None:
+        """There may be room, or the queue was cleared or closed."""
+        if self._woken is not None:
+            _wake(self._woken)
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

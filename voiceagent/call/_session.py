@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from voiceagent.call._handlers import Handler, Handlers, Spawn, run
 from voiceagent.call._incoming import IncomingAudio
 from voiceagent.call._media import MediaLink, Pending
 from voiceagent.call._outgoing import OutgoingAudio
+from voiceagent.call.base import EndReason
 from voiceagent.call.config import CallClientConfig
 from voiceagent.call.events import CallEvent
 from voiceagent.call.exceptions import (
@@ -24,12 +24,10 @@ from voiceagent.call.exceptions import (
     WSSCallError,
     WSSMediaError,
 )
-from voiceagent.wire import control, media
+from voiceagent.wire import control, encode, handoff, media
 
 CONGESTION_DELAY = 0.02
 """Seconds after which a network that was too slow is tried again."""
-
-logger = logging.getLogger(__name__)
 
 
 class CallState(enum.StrEnum):
@@ -46,28 +44,6 @@ class CallState(enum.StrEnum):
 
     DISCONNECTED = "DISCONNECTED"
     """The call is over for the agent. Final."""
-
-
-class EndReason(enum.StrEnum):
-    """Why a call is over for the agent."""
-
-    CLOSED = "closed"
-    """The agent left with ``close()``."""
-
-    DISCONNECTED = "disconnected"
-    """The agent ended or rejected it with ``disconnect()``."""
-
-    FORCED = "forced"
-    """The agent tore it down with ``force_disconnect()``."""
-
-    TERMINATED = "terminated"
-    """A party hung up, or the server ended it."""
-
-    MEDIA_LOST = "media_lost"
-    """The media link broke."""
-
-    ABANDONED = "abandoned"
-    """The client was shut down."""
 
 
 _ALLOWED: dict[str, frozenset[CallState]] = {
@@ -98,6 +74,8 @@ class CallSession:
         self.caller_number = call_in.from_ or None
         self.callee_number = call_in.to or None
         self.sample_rate = config.sample_rate
+        self._call_in = call_in
+        self._log = config.logger()
         self.state = CallState.PENDING
         self.end_reason: EndReason | None = None
         self.over = asyncio.Event()
@@ -108,14 +86,47 @@ class CallSession:
         self._spawn = spawn
         self._ended = ended
         self._leaving: EndReason | None = None
+        self._link_wanted = asyncio.Event()
+        self._link_settled = asyncio.Event()
+        self._link_failure = ""
         self._interruption: Pending | None = None
         self._retry: asyncio.TimerHandle | None = None
 
     # The life of the call -----------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Live until the media link is closed. :meth:`MediaLink.open` comes first."""
+    async def open(self) -> None:
+        """Open the media link. Raises the errors of :meth:`MediaLink.open`, and then the call is over."""
+        self._link_wanted.set()
         try:
+            await self.link.open()
+        except WSSMediaError as error:
+            self._link_failure = str(error)
+            self.end(EndReason.MEDIA_LOST)
+            raise
+        self._link_settled.set()
+
+    async def ensure_link(self) -> None:
+        """Wait until the media link is open; have it opened, if nobody wanted it so far.
+
+        Raises:
+            WSSMediaError: it cannot be opened.
+            WSSCallClosedError: the call ended meanwhile.
+        """
+        if self.link.opened:
+            return
+        self._link_wanted.set()
+        await self._link_settled.wait()
+        if self._link_failure:
+            raise WSSMediaError(self._link_failure)
+        if self.end_reason is not None:
+            raise WSSCallClosedError("the call ended while its media link opened")
+
+    async def run(self) -> None:
+        """Live until the media link is closed. It is opened here as soon as it is wanted."""
+        try:
+            if not self.link.opened:
+                await self._link_wanted.wait()
+                await self.open()
             async with asyncio.TaskGroup() as tasks:
                 closing = tasks.create_task(self._close_link_when_over())
                 in_order = await self.link.run()
@@ -135,7 +146,7 @@ class CallSession:
         if reason is EndReason.TERMINATED and self._leaving is not None:
             # A server may say that the call is over before it says that our command, which ended it, is done.
             reason = self._leaving
-        logger.info("call %s: over: %s", self.call_id, reason)
+        self._log.info("call %s: over: %s", self.call_id, reason)
         self.state = CallState.DISCONNECTED
         self.end_reason = reason
         if self._retry is not None:
@@ -147,6 +158,7 @@ class CallSession:
         else:
             self.link.fail_commands(WSSCallClosedError, "the call has ended")
         self.over.set()
+        self._link_settled.set()
         self._emit(CallEvent.CALL_TERMINATED, {"reason": reason.value})
         self._ended(self)
 
@@ -165,7 +177,7 @@ class CallSession:
 
     def _spawn_handler(self, event: str, call: Callable[[], Any]) -> None:
         async def handle() -> None:
-            await run(call, logger, f"call {self.call_id}: {event}")
+            await run(call, self._log, f"call {self.call_id}: {event}")
 
         self._spawn(handle())
 
@@ -182,6 +194,7 @@ class CallSession:
             raise WSSCallCommandError(
                 media.INVALID_STATE, f"{name}: the call is {self.state}, but must be {allowed}"
             )
+        await self.ensure_link()
         await self.link.command(name, timeout_ms=timeout_ms, data=data)
 
     async def finish(self, name: str) -> None:
@@ -190,29 +203,54 @@ class CallSession:
             return
         self._leaving = _ENDS[name]
         try:
+            await self.ensure_link()
             await self.link.command(name)
         except (WSSCallClosedError, WSSMediaError):
-            logger.debug("call %s: it was over before %s was done", self.call_id, name)
+            self._log.debug("call %s: it was over before %s was done", self.call_id, name)
         finally:
             self._leaving = None
+
+    async def leave(self) -> None:
+        """Leave the call: connected parties talk on, an answered call ends, a pending one is rejected."""
+        await self.finish(media.DISCONNECT if self.state is CallState.PENDING else media.CLOSE)
 
     def force_end(self) -> None:
         """Tell the server, and do not wait for what it says."""
         if self.state is not CallState.DISCONNECTED:
-            self.link.start(media.DISCONNECT)
+            if self.link.opened:
+                self.link.start(media.DISCONNECT)
             self.end(EndReason.FORCED)
+
+    def hand_off(self) -> str:
+        """The JSON with which another process takes the call; here it is over."""
+        if self.state is CallState.DISCONNECTED:
+            raise WSSCallClosedError("to_json: the call has ended")
+        if self._link_wanted.is_set():
+            raise WSSCallCommandError(
+                media.INVALID_STATE,
+                "to_json: this process has opened the media link, and there can be only one. Hand a call off "
+                "before the first command, from a client made with CallClient(config, media_on_demand=True)",
+            )
+        call_in = self._call_in
+        text = encode(
+            handoff.HandOff(
+                channel="TELCO",
+                id=call_in.call_id,
+                caller=call_in.from_,
+                callee=call_in.to,
+                session_url=call_in.url,
+                session_token=call_in.token,
+                sample_rate=self.sample_rate,
+            )
+        )
+        self.end(EndReason.HANDED_OFF)
+        return text
 
     # Outgoing audio -----------------------------------------------------------------------------------
 
     async def queue_all(self, pcm: bytes) -> None:
         """Queue a chunk of any length, waiting for room as often as it takes."""
-        outgoing = self.outgoing
-        outgoing.check(pcm)
-        step = outgoing.largest_chunk
-        for start in range(0, len(pcm), step):
-            if not await outgoing.put_when_room(pcm[start : start + step]):
-                return
-            self.pump()
+        await self.outgoing.put_when_room(pcm, self.pump)
 
     def pump(self) -> None:
         """Send what is queued, as far as the server asked for it and the network takes it."""
@@ -242,7 +280,7 @@ class CallSession:
         try:
             await self.link.answer(self._interruption)
         except (WSSCallClosedError, WSSMediaError):
-            logger.debug("call %s: it was over before the line was silent", self.call_id)
+            self._log.debug("call %s: it was over before the line was silent", self.call_id)
 
     # What the media link tells (MediaListener) --------------------------------------------------------
 
@@ -251,7 +289,7 @@ class CallSession:
         dropped = self.incoming.dropped_bytes
         self.incoming.put(pcm)
         if not dropped and self.incoming.dropped_bytes:
-            logger.warning(
+            self._log.warning(
                 "call %s: the program is slow to read audio_stream(); the oldest audio is dropped",
                 self.call_id,
             )
@@ -281,21 +319,21 @@ class CallSession:
         if event.event == media.TERMINATED_EVENT:
             self.end(EndReason.TERMINATED)
         elif event.event == media.ERROR_EVENT and self.state is not CallState.DISCONNECTED:
-            logger.warning("call %s: the server reports an error: %s", self.call_id, event.error_code)
+            self._log.warning("call %s: the server reports an error: %s", self.call_id, event.error_code)
             self._emit(
                 CallEvent.CALL_ERROR,
                 {"error_code": event.error_code, "error_message": event.error_message},
             )
 
     def _go(self, state: CallState, event: CallEvent) -> None:
-        logger.info("call %s: %s", self.call_id, state)
+        self._log.info("call %s: %s", self.call_id, state)
         if self.state is CallState.PENDING:
             self.outgoing.open()
         self.state = state
         self._emit(event, {})
 
     def _command_failed(self, command: str, error: WSSCallError) -> None:
-        logger.info("call %s: %s failed: %s", self.call_id, command, error)
+        self._log.info("call %s: %s failed: %s", self.call_id, command, error)
         event = _FAILED.get(command)
         if event is not None:
             code = error.error_code if isinstance(error, WSSCallCommandError) else media.TIMEOUT

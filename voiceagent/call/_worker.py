@@ -1,56 +1,63 @@
-"""The running client: its control link, its calls and all of their tasks, from connect to disconnect.
+"""The running client: its control link and the calls that come in on it, from connect to disconnect.
 
-Rule: every task of the client lives in one task group here, and none outlives :meth:`Worker.run`.
+Rule: what happens on the control link never ends a call that has a media link; only the server's word does.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import logging
-from collections.abc import Callable, Coroutine
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from voiceagent.call._control import ControlLink
 from voiceagent.call._handlers import Handlers, run
+from voiceagent.call._host import CallHost
 from voiceagent.call._intake import Intake, Room
-from voiceagent.call._session import CallSession, EndReason
+from voiceagent.call._session import CallSession
 from voiceagent.call.active_call import ActiveCall
+from voiceagent.call.base import EndReason
 from voiceagent.call.config import CallClientConfig
 from voiceagent.call.events import CONNECTION_ESTABLISHED, CONNECTION_LOST, INCOMING_CALL
-from voiceagent.call.exceptions import WSSError, WSSMediaError
 from voiceagent.wire import control
-
-END_TIMEOUT = 2.0
-"""Seconds that ending a call may take when the client closes, before it is torn down."""
 
 SESSION_CLOSED_DELAY = 1.0
 """Seconds by which the media link, which says the same, may lag behind ``session.closed``."""
 
-logger = logging.getLogger(__name__)
-
-_handled_by: contextvars.ContextVar[Worker | None] = contextvars.ContextVar("handled_by", default=None)
-"""The worker whose handler runs. Tasks that a handler starts inherit it."""
+REMEMBERED_HAND_OFFS = 1000
+"""Sessions of handed-off calls that are remembered, lest they are taken again; the oldest is forgotten."""
 
 
 class Worker:
-    """One connection of a client: :meth:`open` it, then :meth:`run` it until :meth:`stop`."""
+    """One connection of a client: :meth:`open` it, then :meth:`run` it until :meth:`stop`.
+
+    Args:
+        config: The client's.
+        handlers: The client's.
+        handler_ready: Set while there is a handler for incoming calls.
+        room: How many calls the client takes.
+        media_on_demand: Whether media links are opened only when a command needs them.
+    """
 
     def __init__(
-        self, config: CallClientConfig, handlers: Handlers, handler_ready: asyncio.Event, room: Room
+        self,
+        config: CallClientConfig,
+        handlers: Handlers,
+        handler_ready: asyncio.Event,
+        room: Room,
+        media_on_demand: bool,
     ) -> None:
-        self._config = config
+        self._log = config.logger()
         self._room = room
+        self._media_on_demand = media_on_demand
         self._handlers = handlers
-        self._tasks = asyncio.TaskGroup()
-        self._running: set[asyncio.Task[None]] = set()
-        self._call_tasks: dict[ActiveCall, asyncio.Task[None]] = {}
-        self._handler_tasks: set[asyncio.Task[None]] = set()
+        self._host = CallHost(config, self._call_ended)
         self._stopping = asyncio.Event()
         self._sessions: dict[str, CallSession] = {}
+        self._handed_off: OrderedDict[str, None] = OrderedDict()
         self.calls: dict[str, ActiveCall] = {}
         self.link = ControlLink(config, self)
-        self._intake = Intake(self.link, handler_ready, room, self._start, self._take)
+        self._intake = Intake(self.link, handler_ready, room, self._host.start, self._take)
 
     async def open(self) -> None:
         """Open the control link; raises the errors of :meth:`ControlLink.open`."""
@@ -59,13 +66,10 @@ class Worker:
     async def run(self) -> None:
         """Take calls until :meth:`stop`; then let the active calls end, and end those that do not."""
         try:
-            async with self._tasks:
-                self._start(self.link.run())
+            async with self._host.running():
+                self._host.start(self.link.run())
                 await self._stopping.wait()
                 self._intake.forget_all()
-                await self._wind_down()
-                for task in self._running:
-                    task.cancel()
         finally:
             await self.link.close()
 
@@ -80,57 +84,14 @@ class Worker:
 
     def waits_for_us(self) -> bool:
         """Whether this is a handler's task, or one that a handler started and may wait for."""
-        return _handled_by.get() is self
-
-    async def _wind_down(self) -> None:
-        grace = self._config.grace_period
-        if self._call_tasks:
-            logger.info("closing: %d calls have %g s to end", len(self._call_tasks), grace)
-            await asyncio.wait(tuple(self._call_tasks.values()), timeout=grace)
-        if self._call_tasks:
-            for call in tuple(self._call_tasks):
-                self._start(self._end_call(call))
-            await asyncio.wait(tuple(self._call_tasks.values()), timeout=2 * END_TIMEOUT)
-        if self._handler_tasks:
-            # What programs do after a call (save a message, write a log) has the same time once more.
-            await asyncio.wait(tuple(self._handler_tasks), timeout=grace)
-
-    async def _end_call(self, call: ActiveCall) -> None:
-        try:
-            async with asyncio.timeout(END_TIMEOUT):
-                await call.close()
-        except (TimeoutError, WSSError) as error:
-            logger.warning("call %s: torn down, because it cannot be closed: %r", call.call_id, error)
-            await call.force_disconnect()
-
-    # Tasks --------------------------------------------------------------------------------------------
-
-    def _start(
-        self, work: Coroutine[Any, Any, None], context: contextvars.Context | None = None
-    ) -> asyncio.Task[None]:
-        task = self._tasks.create_task(work, context=context)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
-
-    def _start_handler(self, work: Coroutine[Any, Any, None]) -> None:
-        context = contextvars.copy_context()
-        context.run(_handled_by.set, self)
-        try:
-            task = self._start(work, context)
-        except RuntimeError:
-            # The client has closed: a handler that is registered so late has nothing to wait for it.
-            work.close()
-            return
-        self._handler_tasks.add(task)
-        task.add_done_callback(self._handler_tasks.discard)
+        return self._host.handles_us()
 
     def _emit(self, event: str, argument: object) -> None:
         async def handle(call: Callable[[], Any]) -> None:
-            await run(call, logger, event)
+            await run(call, self._log, event)
 
         for call in self._handlers.calls(event, argument):
-            self._start_handler(handle(call))
+            self._host.start_handler(handle(call))
 
     # What the control link tells (ControlListener) ----------------------------------------------------
 
@@ -147,7 +108,7 @@ class Worker:
         """Something happened to a session."""
         match message:
             case control.SessionNotify():
-                if message.session_id in self._sessions:
+                if message.session_id in self._sessions or message.session_id in self._handed_off:
                     self._intake.notified_again(message.session_id)
                 elif not self._stopping.is_set():
                     self._intake.notified(message)
@@ -155,57 +116,47 @@ class Worker:
                 self._intake.call_in(message)
             case control.SessionClosed():
                 self._intake.session_closed(message.session_id)
+                self._handed_off.pop(message.session_id, None)
                 session = self._sessions.get(message.session_id)
                 if session is not None:
-                    self._start(self._session_closed(session))
+                    self._host.start(self._session_closed(session))
 
     # Calls --------------------------------------------------------------------------------------------
 
     def _take(self, call_in: control.CallIn, reject: bool) -> None:
         if call_in.call_id in self.calls:
-            logger.debug("call %s: it is ours already", call_in.call_id)
+            self._log.debug("call %s: it is ours already", call_in.call_id)
             self._room.leave()
             return
-        session = CallSession(call_in, self._config, self._start_handler, self._call_ended)
-        call = ActiveCall(session)
-        self.calls[session.call_id] = call
+        session = self._host.take(
+            call_in,
+            on_demand=self._media_on_demand,
+            announce=self._reject if reject else self._announce,
+            left=self._room.leave,
+        )
+        self.calls[session.call_id] = ActiveCall(session)
         self._sessions[session.session_id] = session
-        self._call_tasks[call] = self._start(self._serve(session, call, reject))
 
-    async def _serve(self, session: CallSession, call: ActiveCall, reject: bool) -> None:
-        """The call's own task."""
-        try:
-            await session.link.open()
-            if reject:
-                self._start(self._end_call(call))
-            elif not session.over.is_set():
-                logger.info("call %s: incoming", call.call_id)
-                for handler in self._handlers.calls(INCOMING_CALL, call):
-                    self._start_handler(self._handle_call(call, handler))
-            await session.run()
-        except WSSMediaError as error:
-            logger.error("call %s: the media link cannot be opened: %s", call.call_id, error)
-        except Exception:
-            # A defect that shows in one call must not end the others through the task group.
-            logger.exception("call %s: internal error", call.call_id)
-        finally:
-            session.end(EndReason.MEDIA_LOST)
-            del self._call_tasks[call]
-            self._room.leave()
+    def _reject(self, session: CallSession) -> None:
+        self._host.start(self._host.end(session))
 
-    async def _handle_call(self, call: ActiveCall, handler: Callable[[], Any]) -> None:
-        if await run(handler, logger, f"call {call.call_id}: {INCOMING_CALL}"):
-            return
-        # Nobody is left to talk to the caller. After connect() the parties talk on without the agent.
-        await self._end_call(call)
+    def _announce(self, session: CallSession) -> None:
+        self._log.info("call %s: incoming", session.call_id)
+        for handler in self._handlers.calls(INCOMING_CALL, self.calls[session.call_id]):
+            self._host.start_handler(self._handle_call(session, handler))
+
+    async def _handle_call(self, session: CallSession, handler: Callable[[], Any]) -> None:
+        if not await run(handler, self._log, f"call {session.call_id}: {INCOMING_CALL}"):
+            # Nobody is left to talk to the caller.
+            await self._host.end(session)
 
     def _call_ended(self, session: CallSession) -> None:
-        call = self.calls.pop(session.call_id, None)
+        self.calls.pop(session.call_id, None)
         self._sessions.pop(session.session_id, None)
-        task = self._call_tasks.get(call) if call is not None else None
-        if task is not None and task is not asyncio.current_task() and not session.link.opened:
-            # Nobody needs the link any more; opening it may take long.
-            task.cancel()
+        if session.end_reason is EndReason.HANDED_OFF:
+            self._handed_off[session.session_id] = None
+            while len(self._handed_off) > REMEMBERED_HAND_OFFS:
+                self._handed_off.popitem(last=False)
 
     async def _session_closed(self, session: CallSession) -> None:
         """End a call whose session is over, unless its media link, which knows better, is faster."""

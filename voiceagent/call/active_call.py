@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, NamedTuple, TypeVar, overload
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, NamedTuple, Self, TypeVar, overload
 
 from voiceagent.call._handlers import Handler
-from voiceagent.call._session import CallSession, CallState, EndReason
-from voiceagent.call.base import Capabilities, Playback
-from voiceagent.wire import media
+from voiceagent.call._host import served
+from voiceagent.call._session import CallSession, CallState
+from voiceagent.call.base import Capabilities, EndReason, Playback
+from voiceagent.call.config import DEFAULT_BASE_URL, CallClientConfig
+from voiceagent.wire import control, handoff, media
 
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
 
@@ -24,6 +27,15 @@ class Counters(NamedTuple):
 
     incoming_dropped_bytes: int
     """Incoming audio dropped because the program was slow to read it."""
+
+    late_frames: int
+    """Audio frames that came after the end of the call, dropped."""
+
+    late_answers: int
+    """Commands that the server answered after their deadline, when the program had got the timeout."""
+
+    outgoing_overflows: int
+    """Chunks that :meth:`ActiveCall.send_audio` refused with ``BufferFullError``."""
 
 
 class ActiveCall:
@@ -106,6 +118,9 @@ class ActiveCall:
             malformed_messages=session.link.malformed,
             foreign_frames=session.link.foreign_frames,
             incoming_dropped_bytes=session.incoming.dropped_bytes,
+            late_frames=session.link.late_frames,
+            late_answers=session.link.late_answers,
+            outgoing_overflows=session.outgoing.overflows,
         )
 
     # Events -------------------------------------------------------------------------------------------
@@ -143,6 +158,80 @@ class ActiveCall:
     async def wait_terminated(self) -> None:
         """Return when the call is over for this agent."""
         await self._session.over.wait()
+
+    # Hand-off -----------------------------------------------------------------------------------------
+
+    def to_json(self) -> str:
+        """Hand a pending call off: the text with which another process takes it, by :meth:`from_json`.
+
+        In this process the call is over then, with the reason ``handed_off``; the caller hears it ring on.
+        Audio that was queued here is dropped. It works only before the media link is open, hence in a client
+        that was made with ``media_on_demand=True``, and this client's control link must stay up until the
+        other process has opened the media link.
+
+        The text holds the token that opens the call. Treat it as a password: whoever reads it can listen.
+
+        Returns:
+            JSON with the fields of the public client's hand-off, which may take the call as well, and
+            ``sample_rate``.
+
+        Raises:
+            WSSCallCommandError: ``INVALID_STATE``: the media link is or was wanted in this process.
+            WSSCallClosedError: the call has ended, or was handed off before.
+        """
+        return self._session.hand_off()
+
+    @classmethod
+    def from_json(
+        cls, text: str | bytes, config: CallClientConfig | None = None
+    ) -> AbstractAsyncContextManager[Self]:
+        """Take a call that another process handed off with :meth:`to_json`. It takes no client and no key.
+
+        ::
+
+            async with ActiveCall.from_json(text) as call:
+                await call.answer()
+
+        Entering the block opens the media link. Leaving it ends the call, if it is not over, as
+        :meth:`close` does.
+
+        Args:
+            text: What :meth:`to_json` returned here or in the public client. It says which server to connect
+                to, so take it only from where you trust.
+            config: For a buffer size, TLS settings or a grace period other than the defaults, and for a text
+                of the public client, which does not tell the sample rate.
+
+        Raises:
+            ValueError: the text is no hand-off, or the config has another sample rate than the call.
+            WSSMediaError: on entering: the media link cannot be opened.
+        """
+        offer = handoff.decode_handoff(text)
+        if config is None:
+            if offer.sample_rate is None:
+                raise ValueError(
+                    "the text does not tell the sample rate of the call: pass a config that does"
+                )
+            config = CallClientConfig(base_url=DEFAULT_BASE_URL, sample_rate=offer.sample_rate)
+        elif offer.sample_rate not in (None, config.sample_rate):
+            raise ValueError(
+                f"the call has {offer.sample_rate} Hz, but the config {config.sample_rate} Hz: "
+                "make both configs with the same sample_rate"
+            )
+        call_in = control.CallIn(
+            session_id="",
+            call_id=offer.id,
+            from_=offer.caller,
+            to=offer.callee,
+            url=offer.session_url,
+            token=offer.session_token,
+        )
+
+        @asynccontextmanager
+        async def taken() -> AsyncIterator[Self]:
+            async with served(call_in, config) as session:
+                yield cls(session)
+
+        return taken()
 
     # Commands -----------------------------------------------------------------------------------------
 
@@ -189,7 +278,7 @@ class ActiveCall:
         Audio that is still queued is not played: await :meth:`drained` first to let it play out. Does nothing
         if the call is over.
         """
-        await self._session.finish(media.DISCONNECT if self.state is CallState.PENDING else media.CLOSE)
+        await self._session.leave()
 
     async def disconnect(self) -> None:
         """End the call for everybody; reject it if it is pending. Does nothing if the call is over."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 
@@ -26,6 +27,31 @@ class Capabilities:
 
     dtmf: bool = False
     """It delivers key presses as messages, apart from the audio."""
+
+
+class EndReason(StrEnum):
+    """Why a call is over for the agent."""
+
+    CLOSED = "closed"
+    """The agent left with ``close()``."""
+
+    DISCONNECTED = "disconnected"
+    """The agent ended or rejected it with ``disconnect()``."""
+
+    FORCED = "forced"
+    """The agent tore it down with ``force_disconnect()``."""
+
+    TERMINATED = "terminated"
+    """A party hung up, or the server ended it."""
+
+    MEDIA_LOST = "media_lost"
+    """The media link broke."""
+
+    ABANDONED = "abandoned"
+    """The client was shut down."""
+
+    HANDED_OFF = "handed_off"
+    """``to_json()`` gave it to another process, where it lives on."""
 
 
 class Playback(NamedTuple):
@@ -68,6 +94,10 @@ class Call(Protocol):
     @property
     def playback(self) -> Playback:
         """What has been queued and what has been played so far."""
+
+    @property
+    def end_reason(self) -> EndReason | None:
+        """Why the call is over; None while it is not."""
 
     def audio_stream(self) -> AsyncIterator[bytes]:
         """What the parties say, in chunks of about 20 ms, until the call ends."""

@@ -38,13 +38,18 @@ class CallClient:
     themselves for the configured grace period, then ends them; no task of the client outlives it.
     """
 
-    def __init__(self, config: CallClientConfig, *, max_calls: int | None = None) -> None:
+    def __init__(
+        self, config: CallClientConfig, *, max_calls: int | None = None, media_on_demand: bool = False
+    ) -> None:
         """Make a client that is not connected yet; ``config`` says where to and how.
 
         Args:
             config: Where to, and with which credentials.
             max_calls: Calls at once. One more rings on: another worker may take it, or this client when a
                 call has ended. None takes all.
+            media_on_demand: Open a call's media link only when a command needs it, not before the
+                ``INCOMING_CALL`` handler runs. Until then the call can be handed off to another process with
+                :meth:`ActiveCall.to_json`; answering takes one connection longer.
 
         Raises:
             ValueError: ``max_calls`` is less than 1.
@@ -53,6 +58,7 @@ class CallClient:
             raise ValueError(f"max_calls is {max_calls}, but must be at least 1, or None for no limit")
         self._config = config
         self._room = Room(max_calls)
+        self._media_on_demand = media_on_demand
         self._handlers = Handlers(ClientEvent, "client")
         self._handler_ready = asyncio.Event()
         self._connecting = asyncio.Lock()
@@ -130,7 +136,9 @@ class CallClient:
                 if not self._worker.stopping:
                     return
                 await asyncio.wait((self._task,))
-            worker = Worker(self._config, self._handlers, self._handler_ready, self._room)
+            worker = Worker(
+                self._config, self._handlers, self._handler_ready, self._room, self._media_on_demand
+            )
             await worker.open()
             self._worker = worker
             self._task = asyncio.create_task(worker.run(), name="call client")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import ssl
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 from voiceagent.call.exceptions import WSSAuthenticationError, WSSConnectionError
@@ -39,7 +40,11 @@ class CallClientConfig:
         ca_file: PEM file with the only certificate authorities to trust; None for the system's.
         allow_insecure: Whether plain ``ws://`` may leave this machine.
         grace_period: Seconds that active calls may go on when the client closes, before it ends them.
+        logger_name: Of the logger of everything that the client and its calls log, and root of the loggers
+            of the two links.
     """
+
+    logger_name: ClassVar[str] = "voiceagent.call"
 
     base_url: str
     sample_rate: int = 24000
@@ -141,6 +146,19 @@ class CallClientConfig:
             raise ValueError(f"buffer_size is {self.buffer_size!r}, but must be a positive number of bytes")
         if self.grace_period < 0:
             raise ValueError(f"grace_period is {self.grace_period!r}, but must not be negative")
+
+    @classmethod
+    def logger(cls, part: str = "") -> logging.Logger:
+        """The logger of a client with these settings, or of one of its parts.
+
+        Levels: DEBUG for commands sent and types of messages received, INFO for connections and calls,
+        WARNING for reconnection attempts and for data that is missing or unexpected, ERROR for failures.
+
+        Args:
+            part: ``control_connection`` or ``media_connection``, the names of the SDK 0.24.0; empty for all
+                the rest.
+        """
+        return logging.getLogger(f"{cls.logger_name}.{part}" if part else cls.logger_name)
 
     @property
     def control_url(self) -> str:

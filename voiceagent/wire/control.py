@@ -46,7 +46,11 @@ InboundCalls = Literal["ALL", "MISSED_ONLY", "NO"]
 
 
 _PRIVATE = frozenset(
-    {"token", "from_", "to", "remote_address", "local_address", "sender", "content", "error_content"}
+    {
+        *("token", "session_token", "session_url"),
+        *("from_", "to", "caller", "callee", "remote_address", "local_address", "sender"),
+        *("content", "error_content"),
+    }
 )
 
 

@@ -4,6 +4,7 @@ Rule: it only renames. Without a ``base_url`` the client connects to ``VOICEAGEN
 """
 
 import logging
+from typing import ClassVar
 
 from agentao_sdk import events, exceptions
 from agentao_sdk.events import CallEvent, ClientEvent
@@ -23,10 +24,11 @@ __all__ = [
 class AgenTaoClientConfig(CallClientConfig):
     """:class:`voiceagent.call.CallClientConfig` under its AgenTao name."""
 
+    logger_name: ClassVar[str] = "agentao_sdk"
+
 
 class AgenTaoClient(CallClient):
     """:class:`voiceagent.call.CallClient` under its AgenTao name."""
 
 
-# Programs that set up logging for the SDK's own name get no complaint; the records come from voiceagent.call.
 logging.getLogger(__name__).addHandler(logging.NullHandler())

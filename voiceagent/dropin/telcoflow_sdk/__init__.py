@@ -4,6 +4,7 @@ Rule: it only renames. Without a ``base_url`` the client connects to ``VOICEAGEN
 """
 
 import logging
+from typing import ClassVar
 
 from telcoflow_sdk import events, exceptions
 from telcoflow_sdk.events import CallEvent, ClientEvent
@@ -23,10 +24,11 @@ __all__ = [
 class TelcoflowClientConfig(CallClientConfig):
     """:class:`voiceagent.call.CallClientConfig` under its Telcoflow name."""
 
+    logger_name: ClassVar[str] = "telcoflow_sdk"
+
 
 class TelcoflowClient(CallClient):
     """:class:`voiceagent.call.CallClient` under its Telcoflow name."""
 
 
-# Programs that set up logging for the SDK's own name get no complaint; the records come from voiceagent.call.
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -1,0 +1,177 @@
+"""Calls and all of their tasks: what a client and a process that takes one handed-off call have in common.
+
+Rule: every task that belongs to a call, also those of its handlers, lives in the task group here, and none
+outlives :meth:`CallHost.running`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from voiceagent.call._session import CallSession
+from voiceagent.call.base import EndReason
+from voiceagent.call.config import CallClientConfig
+from voiceagent.call.exceptions import WSSError, WSSMediaError
+from voiceagent.wire import control
+
+END_TIMEOUT = 2.0
+"""Seconds that ending a call may take when nobody is left to wait longer, before it is torn down."""
+
+_handled_by: contextvars.ContextVar[CallHost | None] = contextvars.ContextVar("handled_by", default=None)
+"""The host whose handler runs. Tasks that a handler starts inherit it."""
+
+
+class CallHost:
+    """Runs calls.
+
+    Args:
+        config: How their media links are opened.
+        ended: Called when a call is over for this agent, with everything of it still in place.
+    """
+
+    def __init__(self, config: CallClientConfig, ended: Callable[[CallSession], None]) -> None:
+        self._config = config
+        self._log = config.logger()
+        self._ended = ended
+        self._tasks = asyncio.TaskGroup()
+        self._running: set[asyncio.Task[None]] = set()
+        self._call_tasks: dict[CallSession, asyncio.Task[None]] = {}
+        self._handler_tasks: set[asyncio.Task[None]] = set()
+        self.sessions: dict[str, CallSession] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The time in which calls live. At its end they may end by themselves, then they are ended."""
+        async with self._tasks:
+            yield
+            await self._wind_down()
+            for task in self._running:
+                task.cancel()
+
+    def handles_us(self) -> bool:
+        """Whether this is a handler's task, or one that a handler started and may wait for."""
+        return _handled_by.get() is self
+
+    def take(
+        self,
+        call_in: control.CallIn,
+        *,
+        on_demand: bool,
+        announce: Callable[[CallSession], None] | None = None,
+        left: Callable[[], None] | None = None,
+    ) -> CallSession:
+        """Begin to serve a call.
+
+        Args:
+            call_in: Its media link.
+            on_demand: Whether the media link is opened only when a command needs it.
+            announce: Called when the program may have the call.
+            left: Called when nothing of the call is left.
+        """
+        session = CallSession(call_in, self._config, self.start_handler, self._call_ended)
+        self.sessions[session.call_id] = session
+        self._call_tasks[session] = self.start(self._serve(session, on_demand, announce, left))
+        return session
+
+    async def end(self, session: CallSession) -> None:
+        """End a call that nobody serves any longer. After connect() the parties talk on without the agent."""
+        try:
+            async with asyncio.timeout(END_TIMEOUT):
+                await session.leave()
+        except (TimeoutError, WSSError) as error:
+            self._log.warning("call %s: torn down, because it cannot be closed: %r", session.call_id, error)
+            session.force_end()
+
+    def start(
+        self, work: Coroutine[Any, Any, None], context: contextvars.Context | None = None
+    ) -> asyncio.Task[None]:
+        """Start a task that is cancelled at the end, after the calls."""
+        task = self._tasks.create_task(work, context=context)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def start_handler(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start a handler of the program, which has some time to finish at the end."""
+        context = contextvars.copy_context()
+        context.run(_handled_by.set, self)
+        try:
+            task = self.start(work, context)
+        except RuntimeError:
+            # Everything has ended: a handler that is registered so late has nothing to wait for it.
+            work.close()
+            return
+        self._handler_tasks.add(task)
+        task.add_done_callback(self._handler_tasks.discard)
+
+    async def _serve(
+        self,
+        session: CallSession,
+        on_demand: bool,
+        announce: Callable[[CallSession], None] | None,
+        left: Callable[[], None] | None,
+    ) -> None:
+        """The call's own task."""
+        try:
+            if not on_demand:
+                await session.open()
+            if announce is not None and not session.over.is_set():
+                announce(session)
+            await session.run()
+        except WSSMediaError as error:
+            self._log.error("call %s: the media link cannot be opened: %s", session.call_id, error)
+        except Exception:
+            # A defect that shows in one call must not end the others through the task group.
+            self._log.exception("call %s: internal error", session.call_id)
+        finally:
+            session.end(EndReason.MEDIA_LOST)
+            del self._call_tasks[session]
+            if left is not None:
+                left()
+
+    def _call_ended(self, session: CallSession) -> None:
+        self.sessions.pop(session.call_id, None)
+        self._ended(session)
+        task = self._call_tasks.get(session)
+        if task is not None and task is not asyncio.current_task() and not session.link.opened:
+            # Nobody needs the link any more; opening it may take long.
+            task.cancel()
+
+    async def _wind_down(self) -> None:
+        grace = self._config.grace_period
+        if self._call_tasks:
+            self._log.info("closing: %d calls have %g s to end", len(self._call_tasks), grace)
+            await asyncio.wait(tuple(self._call_tasks.values()), timeout=grace)
+        if self._call_tasks:
+            for session in tuple(self._call_tasks):
+                self.start(self.end(session))
+            await asyncio.wait(tuple(self._call_tasks.values()), timeout=2 * END_TIMEOUT)
+        if self._handler_tasks:
+            # What programs do after a call (save a message, write a log) has the same time once more.
+            await asyncio.wait(tuple(self._handler_tasks), timeout=grace)
+
+
+@asynccontextmanager
+async def served(call_in: control.CallIn, config: CallClientConfig) -> AsyncIterator[CallSession]:
+    """Serve one call without a client: open its media link, and end the call at the end of the block.
+
+    Raises:
+        WSSMediaError: the media link cannot be opened.
+    """
+    failure: BaseException | None = None
+    host = CallHost(config, ended=lambda session: None)
+    async with host.running():
+        session = host.take(call_in, on_demand=True)
+        try:
+            await session.ensure_link()
+            yield session
+        except BaseException as error:
+            # Raised again below: in the task group it would cancel the call's tasks before the call is ended.
+            failure = error
+        await host.end(session)
+    if failure is not None:
+        raise failure
