@@ -20,7 +20,8 @@ from urllib.parse import quote
 from voiceagent.agent import Decision, VoiceAgent
 from voiceagent.bridge import Bridge, ToolCalls
 from voiceagent.call.base import Call
-from voiceagent.call.exceptions import WSSCallClosedError, WSSCallError, WSSError
+from voiceagent.call.base import EndReason as CallEnd
+from voiceagent.call.exceptions import WSSCallClosedError, WSSCallError, WSSError, WSSMediaError
 from voiceagent.hooks import Hooks
 from voiceagent.live import LiveConfig, LiveConnectError, LiveConnector, LiveSession, ToolCall
 from voiceagent.report import (
@@ -112,6 +113,8 @@ class Conversation:
         self._task: asyncio.Task[Any] | None = None
         # Why and when the agent's part in the call ended.
         self._over: tuple[EndReason, float] | None = None
+        # Whether the line let go of the call; None before it was told to.
+        self._left: bool | None = None
 
     async def run(self) -> CallReport:
         """Take the call; returns when it is over for the agent. The report is complete then.
@@ -123,12 +126,12 @@ class Conversation:
         async with asyncio.TaskGroup() as tasks:
             hooks = tasks.create_task(self._hooks.run(), name="hooks")
             try:
-                left = await self._serve()
+                await self._serve()
             finally:
                 await self._hooks.settle()
                 hooks.cancel()
                 await self._hook("on_end", self._agent.on_end, self.report)
-        if not left:
+        if not self._left:
             # The client tears down a call whose handler fails, whatever the line says.
             raise WSSCallError("the call could not be ended in order")
         return self.report
@@ -150,10 +153,9 @@ class Conversation:
                     "call %s: an observer failed at %s", self._call.call_id, type(moment).__name__
                 )
 
-    async def _serve(self) -> bool:
-        """From the first ring until the call is over and the report says how; false if it is not over."""
+    async def _serve(self) -> None:
+        """From the first ring until the call is over and the report says how."""
         reason, note = EndReason.FAILED, ""
-        left = False
         try:
             async with asyncio.TaskGroup() as tasks:
                 reason = await self._take(tasks)
@@ -164,14 +166,21 @@ class Conversation:
             note = _name_of(error)
             logger.exception("call %s failed", self._call.call_id)
         finally:
-            reason, at_ms = self._over = self._over or (reason, self._clock())
+            reason, at_ms = self._note_end(reason)
             if reason is EndReason.AGENT_HUNG_UP and self._bridge is not None:
                 note = note or self._bridge.note
             try:
-                left = await self._end_call(reason)
+                await self._end_call(reason)
             finally:
                 self._observe(Ended(at_ms, reason, note))
-        return left
+
+    def _note_end(self, reason: EndReason) -> tuple[EndReason, float]:
+        """Why and when the agent's part in the call ended: what was noted first counts."""
+        if self._over is None:
+            if reason is EndReason.CALLER_HUNG_UP and self._call.end_reason is CallEnd.MEDIA_LOST:
+                reason = EndReason.LINE_LOST
+            self._over = reason, self._clock()
+        return self._over
 
     async def _take(self, tasks: asyncio.TaskGroup) -> EndReason:
         try:
@@ -191,7 +200,7 @@ class Conversation:
                 await self._call.answer()
                 self._observe(Answered(self._clock()))
                 return await self._talk(session, toolbox, stack, tasks)
-        except WSSCallClosedError:
+        except (WSSCallClosedError, WSSMediaError):
             return EndReason.CALLER_HUNG_UP
 
     async def _talk(
@@ -216,7 +225,7 @@ class Conversation:
         if reason is EndReason.MODEL_UNAVAILABLE:
             reason = await self._without_model()
         # Before tools and session come to their end: nobody is to wait on a line on which nothing happens.
-        self._over = reason, self._clock()
+        self._note_end(reason)
         await self._end_call(reason)
         await tools.finish()
         return reason
@@ -253,23 +262,26 @@ class Conversation:
             return False
         try:
             await self._call.connect()
-        except WSSCallClosedError:
+        except (WSSCallClosedError, WSSMediaError):
             raise
         except WSSError as error:
             logger.info("call %s: not put through: %s", self._call.call_id, error)
             return False
         return True
 
-    async def _end_call(self, reason: EndReason) -> bool:
-        """Leave the call; unless caller and callee have been connected, it ends. False where it does not."""
+    async def _end_call(self, reason: EndReason) -> None:
+        """Leave the call; unless caller and callee have been connected, it ends. A line is told once."""
+        if self._left is not None:
+            return
+        self._left = False
         connected = reason in (EndReason.TRANSFERRED, EndReason.CONNECTED)
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await (self._call.close() if connected else self._call.disconnect())
         except (WSSError, TimeoutError) as error:
             logger.warning("call %s: closing it: %s", self._call.call_id, str(error) or "no answer")
-            return False
-        return True
+        else:
+            self._left = True
 
     async def _close_session(self, session: LiveSession) -> None:
         try:

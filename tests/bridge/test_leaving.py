@@ -133,11 +133,14 @@ async def test_a_line_that_does_not_answer_is_let_go_all_the_same() -> None:
         {"on": "caller_done", "say": GOODBYE, "call": {"end_call": {}}}, caller=({"wait": 99},)
     )
     async with phone_system(Agent, scenario) as phone:
-        phone.exchange.faults.order(media.DISCONNECT, Fault(silent=True, times=2))
+        phone.exchange.faults.order(media.DISCONNECT, Fault(silent=True))
         phone.exchange.faults.order(media.CLOSE, Fault(silent=True))
         call, report = await phone.call()
         await asyncio.sleep(5)
-        assert call.snapshot()["state"] == "ended"
+        there = call.snapshot()
+        assert there["state"] == "ended"
+        told = [event.get("command") for event in there["events"] if event["event"] == "command"]
+        assert told.count(media.DISCONNECT) == 2, "by the agent, then by the client that tears the call down"
     assert report.ended is EndReason.AGENT_HUNG_UP
 
 

@@ -82,6 +82,18 @@ async def test_an_observer_that_raises_is_logged_and_costs_nothing(caplog: pytes
     assert "broken observer" in caplog.text
 
 
+@virtual_time
+async def test_a_connection_that_breaks_is_not_blamed_on_the_caller() -> None:
+    async with phone_system(Agent, ENDLESS) as phone:
+        call = phone.ring()
+        await call.caller.answered()
+        await asyncio.sleep(3)
+        assert call.agent is not None
+        call.agent.abort()
+        report = await phone.reports.get()
+    assert report.ended is EndReason.LINE_LOST
+
+
 class Thoughtful(Agent):
     async def on_start(self, call: CallContext) -> None:
         await asyncio.sleep(3)

@@ -15,6 +15,8 @@ class EndReason(StrEnum):
     """How a call ended, as the agent saw it."""
 
     CALLER_HUNG_UP = "caller_hung_up"
+    LINE_LOST = "line_lost"
+    """The connection to the call server broke."""
     AGENT_HUNG_UP = "agent_hung_up"
     TRANSFERRED = "transferred"
     CONNECTED = "connected"
