@@ -12,6 +12,7 @@ UV_VERSION := 0.13.8
 UV_HOME := .tools/uv-$(UV_VERSION)
 UV := $(UV_HOME)/bin/uv
 BIN := .venv/bin
+OFFICIAL := .tools/telcoflow-1.0.0
 
 # uv uses the interpreter that is here; it never fetches one, and never looks outside this folder's .venv.
 export UV_PYTHON_DOWNLOADS := never
@@ -35,7 +36,7 @@ help:
 demo: .venv/.demo-ready
 	@$(BIN)/voiceagent demo
 
-test: .venv/.dev-ready
+test: .venv/.dev-ready $(OFFICIAL)/.ready
 	@$(BIN)/python -m pytest
 
 check: lint types layers docs docs-code
@@ -83,14 +84,21 @@ clean:
 	@$(pick_python); $(UV) sync --quiet --frozen --inexact --python "$$python" --all-extras
 	@touch $@ .venv/.demo-ready
 
+# The public package of the call plane in an environment of its own: tests/interop runs it as it is.
+$(OFFICIAL)/.ready: tests/interop/telcoflow-1.0.0.txt | $(UV)
+	@echo "Setting up telcoflow 1.0.0 for the tests ..."
+	@$(pick_python); $(UV) venv --quiet --clear --no-project --python "$$python" $(OFFICIAL)
+	@$(UV) pip install --quiet --require-hashes --python $(OFFICIAL)/bin/python -r $<
+	@touch $@
+
 # pip puts uv into a folder of this project, whatever the machine's own Python forbids (PEP 668). Where
 # there is no pip, a virtual environment brings one.
 $(UV):
 	@echo "Fetching uv $(UV_VERSION) into .tools ..."
-	@$(pick_python); rm -rf .tools; \
+	@$(pick_python); rm -rf .tools/uv-* .tools/pip; \
 	if "$$python" -m pip --version >/dev/null 2>&1; then pip="$$python -m pip"; \
 	elif "$$python" -m venv .tools/pip >/dev/null 2>&1; then pip=.tools/pip/bin/pip; \
-	else rm -rf .tools; \
+	else rm -rf .tools/pip; \
 	  echo "error: $$python has neither pip nor venv. Install one (Debian: apt-get install python3-pip)." >&2; \
 	  exit 1; \
 	fi; \

@@ -31,7 +31,6 @@ class Playout:
 
     Attributes:
         frame_bytes: least size in bytes of an audio frame, for the requests.
-        buffered: bytes received and not yet played.
         outstanding: bytes asked for and not yet received.
     """
 

@@ -71,7 +71,9 @@ class Exchange:
             port: TCP port; 0 takes a free one.
             api_key: made up if None.
             connector_uuid: made up if None.
-            ssl_context: serve TLS. A context that requires client certificates takes the place of the key.
+            ssl_context: serve TLS. If it verifies client certificates, a certificate takes the place of the
+                key. The public client shows its own on control links and REST only, so for that client
+                certificates must be optional (``ssl.CERT_OPTIONAL``).
             sample_rate: of a call that no agent has claimed yet, in Hz.
         """
         self.api_key = api_key or secrets.token_urlsafe(24)
@@ -226,7 +228,7 @@ class Exchange:
     # Connections --------------------------------------------------------------------------------------
 
     def _refusal(self, request: web.Request) -> str | None:
-        if self._ssl is not None and self._ssl.verify_mode is ssl.CERT_REQUIRED:
+        if request.get_extra_info("peercert"):
             return None
         key = request.headers.get(control.API_KEY_HEADER, "")
         connector = request.headers.get(control.CONNECTOR_HEADER, "")
