@@ -103,6 +103,19 @@ async def test_a_program_that_fails_in_the_block_does_not_strand_the_caller(fail
 
 
 @virtual_time
+async def test_that_the_caller_hangs_up_on_a_busy_block_is_no_error() -> None:
+    async with dispatcher() as line:
+        there, offered = await line.ring()
+        async with ActiveCall.from_json(offered.to_json()) as call:
+            await call.answer()
+            there.caller.hang_up()
+            while True:
+                await call.send_audio(noise(20), wait=True)
+                await asyncio.sleep(0.02)
+        assert call.end_reason is EndReason.TERMINATED
+
+
+@virtual_time
 async def test_a_cancelled_task_ends_its_call_too() -> None:
     async with dispatcher() as line:
         there, offered = await line.ring()
@@ -278,7 +291,7 @@ def test_what_is_no_json_object_is_refused(text: str | bytes) -> None:
 
 
 def test_the_public_clients_text_needs_a_config_for_the_sample_rate() -> None:
-    with pytest.raises(ValueError, match="does not tell the call's sample rate: pass a config"):
+    with pytest.raises(ValueError, match="does not tell the sample rate of the call: pass a config"):
         ActiveCall.from_json(json.dumps(OFFER))
 
 

@@ -134,6 +134,20 @@ async def test_reconnecting_takes_longer_each_time_and_starts_over_after_a_succe
 
 
 @virtual_time
+async def test_while_the_first_link_is_opened_the_client_says_so() -> None:
+    async with ScriptedServer() as server:
+        client = CallClient(server.config())
+        connecting = asyncio.create_task(client.connect())
+        link = await server.controls.get()
+        assert client.state is ConnectionState.CONNECTING
+        await link.close()
+        with pytest.raises(WSSConnectionError):
+            await connecting
+        assert client.state is ConnectionState.DISCONNECTED
+        assert client.calls == ()
+
+
+@virtual_time
 async def test_a_wrong_key_is_refused_at_once_and_not_shown() -> None:
     async with Exchange() as exchange:
         client = CallClient(config(exchange, api_key="wrong-key-0123456789"))

@@ -6,48 +6,59 @@ import asyncio
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 import trustme
+from websockets.asyncio.server import serve
 
+from tests.call.certificates import Certificates
 from tests.call.line import CALLEE, CALLER, Inbox, config, noise
+from tests.call.scripted import ScriptedServer
 from tests.virtual_time import virtual_time
-from voiceagent.call import CallClient, CallClientConfig
-from voiceagent.call.exceptions import WSSAuthenticationError, WSSConnectionError, WSSError
+from voiceagent.call import ActiveCall, CallClient, CallClientConfig, events
+from voiceagent.call.exceptions import WSSAuthenticationError, WSSConnectionError
 from voiceagent.sandbox.exchange import Exchange
 
-
-class Certificates:
-    """Files of a certificate authority, made for the test."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.authority = trustme.CA()
-        self.ca_file = str(folder / "ca.pem")
-        self.authority.cert_pem.write_to_path(self.ca_file)
-
-    def server(self, *names: str, clients: trustme.CA | None = None) -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.authority.issue_cert(*names).configure_cert(context)
-        if clients is not None:
-            clients.configure_trust(context)
-            context.verify_mode = ssl.CERT_REQUIRED
-        return context
-
-    def client(self, authority: trustme.CA | None = None) -> tuple[str, str]:
-        issued = (authority or self.authority).issue_cert("client.example")
-        name = f"client-{id(issued)}"
-        cert, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        issued.cert_chain_pems[0].write_to_path(str(cert))
-        issued.private_key_pem.write_to_path(str(key))
-        return str(cert), str(key)
+REFUSED: dict[str, tuple[Callable[[Certificates], tuple[str, str]], str]] = {
+    "of another authority": (lambda certificates: certificates.client(trustme.CA()), "UNKNOWN_CA"),
+    "expired": (Certificates.expired, "CERTIFICATE_EXPIRED"),
+    "self-signed": (Certificates.self_signed, "UNKNOWN_CA"),
+}
+"""Client certificates that no server accepts, and the alert with which it says so."""
 
 
 @pytest.fixture
 def certificates(tmp_path: Path) -> Certificates:
     return Certificates(tmp_path)
+
+
+class TlsServer(ScriptedServer):
+    """A call server that a test plays, over TLS."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__()
+        self._context = context
+
+    async def __aenter__(self) -> Self:
+        self._server = await serve(
+            self._serve, "127.0.0.1", 0, ssl=self._context, compression=None, close_timeout=0.1
+        )
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+        self.url = f"wss://127.0.0.1:{self.port}"
+        return self
+
+
+def production(
+    certificates: Certificates, url: str, files: tuple[str, str] | None = None
+) -> CallClientConfig:
+    cert, key = files or certificates.client()
+    return CallClientConfig.production(
+        cert, key, base_url=url, ca_file=certificates.ca_file, grace_period=0.5
+    )
 
 
 async def complete_a_call(exchange: Exchange, settings: CallClientConfig) -> None:
@@ -90,46 +101,61 @@ def test_a_client_certificate_takes_the_place_of_the_key(certificates: Certifica
     async def run() -> None:
         context = certificates.server("127.0.0.1", clients=certificates.authority)
         async with Exchange(ssl_context=context) as exchange:
-
-            def production(cert: str, key: str) -> CallClientConfig:
-                return CallClientConfig.production(
-                    cert, key, base_url=exchange.url, ca_file=certificates.ca_file
-                )
-
-            await complete_a_call(exchange, production(*certificates.client()))
-            stranger = certificates.client(trustme.CA())
-            with pytest.raises(WSSConnectionError, match=r"does it want a \(different\) client certificate"):
-                await CallClient(production(*stranger)).connect()
+            await complete_a_call(exchange, production(certificates, exchange.url))
             with pytest.raises(WSSConnectionError, match=r"does it want a \(different\) client certificate"):
                 await CallClient(config(exchange, ca_file=certificates.ca_file)).connect()
 
     run()
 
 
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_client_certificate_that_proves_nothing_is_refused(certificates: Certificates, kind: str) -> None:
+    files = REFUSED[kind][0](certificates)
+
+    @virtual_time
+    async def run() -> None:
+        context = certificates.server("127.0.0.1", clients=certificates.authority)
+        async with Exchange(ssl_context=context) as exchange:
+            with pytest.raises(WSSConnectionError, match=r"does it want a \(different\) client certificate"):
+                await CallClient(production(certificates, exchange.url, files)).connect()
+            assert exchange.controls == []
+
+    run()
+
+
+def alert(listener: socket.socket, context: ssl.SSLContext) -> None:
+    """Be a server that takes one connection and says what it has against the client's certificate."""
+    raw, _ = listener.accept()
+    tls = context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
+    with suppress(ssl.SSLError):
+        tls.do_handshake()
+    with socket.socket(fileno=tls.detach()) as plain:
+        # Closing with data unread would reset the connection, and the reset overtakes the alert.
+        plain.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionResetError):
+            while plain.recv(4096):
+                pass
+
+
 @pytest.mark.realtime
-async def test_a_server_that_says_why_it_refuses_a_certificate_is_quoted(certificates: Certificates) -> None:
+@pytest.mark.parametrize("kind", [*REFUSED, "missing"])
+async def test_a_server_that_says_why_it_refuses_a_certificate_is_quoted(
+    certificates: Certificates, kind: str
+) -> None:
     context = certificates.server("127.0.0.1", clients=certificates.authority)
-
-    def refuse(listener: socket.socket) -> None:
-        raw, _ = listener.accept()
-        tls = context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
-        with suppress(ssl.SSLError):
-            tls.do_handshake()
-        with socket.socket(fileno=tls.detach()) as plain:
-            # Closing with data unread would reset the connection, and the reset overtakes the alert.
-            plain.shutdown(socket.SHUT_WR)
-            with suppress(ConnectionResetError):
-                while plain.recv(4096):
-                    pass
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"wss://127.0.0.1:{listener.getsockname()[1]}"
-        settings = CallClientConfig.sandbox(
-            "key-0123456789", "connector", base_url=url, ca_file=certificates.ca_file
-        )
+        if kind == "missing":
+            reason = "CERTIFICATE_REQUIRED"
+            settings = CallClientConfig.sandbox(
+                "key-0123456789", "connector", base_url=url, ca_file=certificates.ca_file
+            )
+        else:
+            make, reason = REFUSED[kind]
+            settings = production(certificates, url, make(certificates))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(asyncio.to_thread(refuse, listener))
-            with pytest.raises(WSSAuthenticationError, match="CERTIFICATE_REQUIRED"):
+            tasks.create_task(asyncio.to_thread(alert, listener, context))
+            with pytest.raises(WSSAuthenticationError, match=reason):
                 await CallClient(settings).connect()
 
 
@@ -144,35 +170,87 @@ def test_the_client_certificate_is_shown_to_the_call_server_only(certificates: C
         missing.tls("wss://calls.example/x")
 
 
-@virtual_time
-async def test_files_that_cannot_be_used_are_named() -> None:
-    url = "wss://127.0.0.1:9"
-    with pytest.raises(WSSAuthenticationError, match=r"client certificate 'nowhere\.pem'"):
-        await CallClient(CallClientConfig.production("nowhere.pem", "nowhere.key", base_url=url)).connect()
-    sandbox = CallClientConfig.sandbox("key-0123", "connector", base_url=url, ca_file="nowhere.pem")
-    with pytest.raises(WSSConnectionError, match=r"ca_file 'nowhere\.pem'"):
-        await CallClient(sandbox).connect()
+def test_a_media_link_on_another_host_gets_the_token_and_no_certificate(certificates: Certificates) -> None:
+    context = certificates.server("127.0.0.1", "localhost", clients=certificates.authority, optional=True)
+
+    @virtual_time
+    async def run() -> None:
+        async with TlsServer(context) as server:
+            client = CallClient(production(certificates, server.url))
+            client.on(events.INCOMING_CALL, lambda: None)
+            link = await server.connected(client)
+            assert link.transport.get_extra_info("peercert")
+            for number, host, shown in ((1, "127.0.0.1", True), (2, "localhost", False)):
+                await server.offer(link, number, f"wss://{host}:{server.port}/media")
+                media = await server.medias.get()
+                assert bool(media.transport.get_extra_info("peercert")) is shown, host
+                assert media.request is not None
+                assert media.request.headers["Authorization"].startswith("Bearer ")
+            await client.disconnect()
+
+    run()
 
 
-def test_a_key_with_a_password_is_an_error_and_no_question_on_the_terminal(
-    certificates: Certificates, tmp_path: Path
+def test_the_media_server_must_have_the_name_that_was_asked_for(
+    certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from cryptography.hazmat.primitives import serialization
+    @virtual_time
+    async def run() -> None:
+        async with TlsServer(certificates.server("127.0.0.1")) as server:
+            client = CallClient(server.config(ca_file=certificates.ca_file))
+            calls: list[ActiveCall] = []
+            client.on(events.INCOMING_CALL, calls.append)
+            link = await server.connected(client)
+            await server.offer(link, 1, f"wss://localhost:{server.port}/media")
+            await asyncio.sleep(5)
+            assert calls == []
+            assert "the call server's certificate is not trusted (Hostname mismatch" in caplog.text
+            await server.offer(link, 2)
+            await server.medias.get()
+            await client.disconnect()
 
-    cert, key = certificates.client()
-    private = serialization.load_pem_private_key(Path(key).read_bytes(), None)
-    locked = tmp_path / "locked.key"
-    locked.write_bytes(
-        private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(b"secret"),
-        )
+    run()
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "problem"),
+    [
+        ("nowhere.pem", "right.key", r"cannot read the client certificate '.*nowhere\.pem': No such file"),
+        ("right.pem", "nowhere.key", r"cannot read the client certificate's key '.*nowhere\.key': No such"),
+        ("right.pem", ".", r"cannot read the client certificate's key '.*': Is a directory"),
+        ("right.key", "right.pem", r"cert_path must be a PEM certificate, and key_path its PEM key"),
+        ("right.pem", "other.key", r"'.*right\.pem' with the key '.*other\.key': the key belongs to another"),
+        ("right.pem", "locked.key", r"with the key '.*locked\.key': .* PEM key without a password"),
+    ],
+)
+def test_client_certificates_that_cannot_be_used_are_named(
+    certificates: Certificates, cert: str, key: str, problem: str
+) -> None:
+    folder = certificates.folder
+    for name, files in (
+        ("right", certificates.client()),
+        ("other", certificates.client()),
+        ("locked", certificates.locked(b"opensesame")),
+    ):
+        Path(files[0]).rename(folder / f"{name}.pem")
+        Path(files[1]).rename(folder / f"{name}.key")
+    settings = CallClientConfig.production(folder / cert, folder / key, base_url="wss://127.0.0.1:9")
+
+    @virtual_time
+    async def run() -> None:
+        with pytest.raises(WSSAuthenticationError, match=problem):
+            await CallClient(settings).connect()
+
+    run()
+
+
+@virtual_time
+async def test_authorities_that_cannot_be_read_are_named() -> None:
+    settings = CallClientConfig.sandbox(
+        "key-0123", "connector", base_url="wss://127.0.0.1:9", ca_file="nowhere.pem"
     )
-    with pytest.raises(WSSError, match="cannot use the client certificate"):
-        CallClientConfig.production(cert, str(locked), base_url="wss://calls.example").tls(
-            "wss://calls.example"
-        )
+    with pytest.raises(WSSConnectionError, match=r"ca_file 'nowhere\.pem'"):
+        await CallClient(settings).connect()
 
 
 def test_no_call_waits_while_certificates_are_read(

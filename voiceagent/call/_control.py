@@ -16,6 +16,7 @@ from typing import Protocol
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from voiceagent.call._secrets import redacted
 from voiceagent.call._websocket import open_websocket, write
 from voiceagent.call.config import CallClientConfig
 from voiceagent.call.exceptions import WSSConnectionError, WSSError
@@ -31,16 +32,24 @@ STEADY_SECONDS = 10.0
 JITTER = 0.2
 """Up to this part is added to a delay at random, so that many workers do not come back in step."""
 
-logger = logging.getLogger(__name__)
+LONGEST_ID = 256
+"""Characters of an id: ids go into logs, where a line end would begin a record of the server's making."""
 
 
 class ConnectionState(enum.Enum):
     """Where the control link is."""
 
     DISCONNECTED = "disconnected"
+    """There is none: the client is closed."""
+
     CONNECTING = "connecting"
+    """It is being opened for the first time."""
+
     CONNECTED = "connected"
+    """It is up: calls can come in."""
+
     RECONNECTING = "reconnecting"
+    """It broke. Active calls go on; the client opens it again by itself."""
 
 
 class ControlListener(Protocol):
@@ -60,7 +69,8 @@ class ControlLink:
     """One client's control link. :meth:`open` it, let :meth:`run` keep it, :meth:`close` it."""
 
     def __init__(self, config: CallClientConfig, listener: ControlListener) -> None:
-        self._config = config
+        self.config = config
+        self._log = config.logger("control_connection")
         self._listener = listener
         self._socket: ClientConnection | None = None
         self._requests: dict[str, asyncio.Future[control.Response]] = {}
@@ -107,7 +117,7 @@ class ControlLink:
     def send(self, message: control.ClientMessage) -> None:
         """Send a message; it is lost if the link is down."""
         if self._socket is not None:
-            write(self._socket, encode(message))
+            self._write(self._socket, message)
 
     async def request(self, message: control.SessionOpen) -> control.Response:
         """Send a request and wait for its answer, which may be a refusal.
@@ -128,37 +138,45 @@ class ControlLink:
         finally:
             self._requests.pop(message.req_id, None)
 
+    def _write(self, socket: ClientConnection, message: control.ClientMessage) -> None:
+        self._log.debug("sent %s", message.__struct_config__.tag)
+        write(socket, encode(message))
+
     async def _connect(self) -> ClientConnection:
-        config = self._config
-        logger.debug("connecting to %s", config.base_url)
+        config = self.config
+        self._log.debug("connecting to %s", config.base_url)
         socket = await open_websocket(
             config.control_url,
             config.headers(),
             config,
             ping_interval=control.PING_INTERVAL,
             ping_timeout=control.PING_TIMEOUT,
-            logger=logger,
+            logger=self._log,
         )
         try:
-            write(socket, encode(control.Setup(data=control.SetupData(sample_rate=config.sample_rate))))
+            self._write(socket, control.Setup(data=control.SetupData(sample_rate=config.sample_rate)))
             async with asyncio.timeout(control.SETUP_TIMEOUT):
                 await self._setup_done(socket)
-        except BaseException as error:
+            return socket
+        except TimeoutError:
+            problem = "the call server does not answer the setup"
+        except ConnectionClosed as closed:
+            problem = f"the call server closed the link during setup: {self._redacted(str(closed))}"
+        except BaseException:
             await socket.close()
-            if isinstance(error, TimeoutError):
-                raise WSSConnectionError("the call server does not answer the setup") from None
-            if isinstance(error, ConnectionClosed):
-                raise WSSConnectionError(f"the call server closed the link during setup: {error}") from None
             raise
-        return socket
+        await socket.close()
+        # Outside the handlers, so that what the server said as it closed is not in the error's chain.
+        raise WSSConnectionError(problem)
 
     async def _setup_done(self, socket: ClientConnection) -> None:
         while True:
             match self._decode(await socket.recv()):
                 case control.SetupDone(sm_ws_id=link_id):
-                    logger.info("the control link is up: %s", link_id)
+                    self._log.info("the control link is up: %s", link_id)
                     return
                 case control.Response(ok=False, error_code=code):
+                    code = self._redacted(code)
                     raise WSSConnectionError(f"the call server refuses the setup: {code}")
 
     async def _read(self, socket: ClientConnection) -> None:
@@ -172,7 +190,7 @@ class ControlLink:
                 elif message is not None:
                     self._listener.control_message(message)
         except ConnectionClosed as closed:
-            logger.warning("the control link broke: %s", closed)
+            self._log.warning("the control link broke: %s", self._redacted(str(closed)))
 
     def _decode(self, data: str | bytes) -> control.ServerMessage | None:
         """The message, or None for one that is unknown, or malformed: those are counted, and logged once."""
@@ -180,24 +198,34 @@ class ControlLink:
             if isinstance(data, bytes):
                 raise WireError(f"binary message of {len(data)} bytes on the control link")
             message = control.decode_server(data)
+            _check_ids(message)
         except WireError as error:
             self.malformed_messages += 1
             if self.malformed_messages == 1:
-                logger.warning("dropped a malformed message; further ones are only counted: %s", error)
+                self._log.error("dropped a malformed message; further ones are only counted: %s", error)
             return None
-        return None if isinstance(message, Unknown) else message
+        if isinstance(message, Unknown):
+            if self._log.isEnabledFor(logging.DEBUG):
+                self._log.debug("skipped a message of type %s", self._redacted(message.type))
+            return None
+        self._log.debug("received %s", message.__struct_config__.tag)
+        return message
+
+    def _redacted(self, text: str | None) -> str:
+        key = self.config.api_key
+        return redacted(text or "", () if key is None else (key,))
 
     async def _reconnect(self) -> ClientConnection:
         while True:
             wait = self._delay * random.uniform(1, 1 + JITTER)
             self._delay = min(LAST_DELAY / (1 + JITTER), self._delay * DELAY_FACTOR)
-            logger.warning("reconnecting the control link in %.1f s", wait)
+            self._log.warning("reconnecting the control link in %.1f s", wait)
             await asyncio.sleep(wait)
             try:
                 return await self._connect()
             except WSSError as error:
                 # Also a refusal of the credentials: active calls live on, and the server may recover.
-                logger.error("the control link cannot be opened: %s", error)
+                self._log.error("the control link cannot be opened: %s", error)
 
     def _lost(self) -> None:
         self._socket = None
@@ -209,6 +237,14 @@ class ControlLink:
         for answer in self._requests.values():
             if not answer.done():
                 answer.set_exception(WSSConnectionError("the control link broke"))
+
+
+def _check_ids(message: control.ServerMessage | Unknown) -> None:
+    for name in message.__struct_fields__:
+        if name.endswith("_id"):
+            value: str = getattr(message, name)
+            if len(value) > LONGEST_ID or not value.isprintable():
+                raise WireError(f"malformed {message.__struct_config__.tag!r} message: `{name}` is no id")
 
 
 def request_id() -> str:

@@ -6,12 +6,15 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from voiceagent.call.exceptions import BufferClosedError, WSSCallClosedError
 
 Handler = Callable[..., Any]
 """A function or coroutine function that takes zero arguments or one."""
+
+AnyHandler = TypeVar("AnyHandler", bound=Handler)
+"""A decorator gives back the handler that it got."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 """Starts a task whose end the client waits for."""
@@ -64,16 +67,17 @@ async def run(call: Callable[[], Any], logger: logging.Logger, what: str) -> boo
         logger.exception("%s: the handler failed", what)
         return False
     except Exception as error:
-        if not _comes_of_the_end(error):
+        if not comes_of_the_end(error):
             logger.exception("%s: the handler failed", what)
             return False
         logger.info("%s: the handler ended with the call: %s", what, error)
     return True
 
 
-def _comes_of_the_end(error: BaseException) -> bool:
+def comes_of_the_end(error: BaseException) -> bool:
+    """Whether an error says no more than that the call has ended."""
     if isinstance(error, BaseExceptionGroup):
-        return all(_comes_of_the_end(each) for each in error.exceptions)
+        return all(comes_of_the_end(each) for each in error.exceptions)
     return isinstance(error, (BufferClosedError, WSSCallClosedError))
 
 

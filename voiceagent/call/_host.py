@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from voiceagent.call._handlers import comes_of_the_end
 from voiceagent.call._session import CallSession
 from voiceagent.call.base import EndReason
 from voiceagent.call.config import CallClientConfig
@@ -159,6 +160,8 @@ class CallHost:
 async def served(call_in: control.CallIn, config: CallClientConfig) -> AsyncIterator[CallSession]:
     """Serve one call without a client: open its media link, and end the call at the end of the block.
 
+    A block that fails because the call has ended under it just ends.
+
     Raises:
         WSSMediaError: the media link cannot be opened.
     """
@@ -168,7 +171,12 @@ async def served(call_in: control.CallIn, config: CallClientConfig) -> AsyncIter
         session = host.take(call_in, on_demand=True)
         try:
             await session.ensure_link()
-            yield session
+            try:
+                yield session
+            except Exception as error:
+                if not (session.over.is_set() and comes_of_the_end(error)):
+                    raise
+                config.logger().info("call %s: its program ended with it: %s", session.call_id, error)
         except BaseException as error:
             # Raised again below: in the task group it would cancel the call's tasks before the call is ended.
             failure = error

@@ -13,6 +13,9 @@ from voiceagent.wire import frames
 CAPACITY_SECONDS = 10
 """How much audio waits for a slow program before the oldest is dropped."""
 
+MAX_CHUNKS = CAPACITY_SECONDS * 1000
+"""Chunks that wait at most: a chunk of one sample takes twenty times its length in memory."""
+
 
 class IncomingAudio:
     """An async iterator over chunks of s16le PCM that ends with the call. One reader at a time."""
@@ -31,7 +34,7 @@ class IncomingAudio:
             return
         self._chunks.append(pcm)
         self._size += len(pcm)
-        while self._size > self._capacity:
+        while self._size > self._capacity or len(self._chunks) > MAX_CHUNKS:
             oldest = len(self._chunks.popleft())
             self._size -= oldest
             self.dropped_bytes += oldest

@@ -7,12 +7,12 @@ may take it. After ``HANDLER_TIMEOUT`` without a handler it is claimed to be rej
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 from voiceagent.call._control import ControlLink, request_id
+from voiceagent.call._secrets import redacted
 from voiceagent.call.events import INCOMING_CALL
 from voiceagent.call.exceptions import WSSConnectionError
 from voiceagent.wire import control
@@ -23,7 +23,8 @@ HANDLER_TIMEOUT = 30.0
 CALL_IN_TIMEOUT = 30.0
 """Seconds within which ``call.in`` follows ``session.ready``."""
 
-logger = logging.getLogger(__name__)
+MAX_CLAIMS = 10_000
+"""Calls that ring and wait for room at once. Further ones are left to other workers."""
 
 
 @dataclass(eq=False)
@@ -94,16 +95,24 @@ class Intake:
         take: Callable[[control.CallIn, bool], None],
     ) -> None:
         self._link = link
+        self._log = link.config.logger()
         self._handler_ready = handler_ready
         self._room = room
         self._spawn = spawn
         self._take = take
         self._claims: dict[str, _Claim] = {}
+        self._ignored = 0
 
     def notified(self, notification: control.SessionNotify) -> None:
         """Something waits. A repeated notification of a session that is being claimed changes nothing."""
-        if notification.channel == "TELCO":
+        if notification.channel != "TELCO":
+            return
+        if len(self._claims) < MAX_CLAIMS:
             self._begin(notification.session_id, self._claim)
+            return
+        self._ignored += 1
+        if self._ignored == 1:
+            self._log.warning("more than %d calls ring at once: further ones are left to others", MAX_CLAIMS)
 
     def notified_again(self, session_id: str) -> None:
         """The session of a call that we have: after a reconnect, be the one again who is told about it."""
@@ -136,7 +145,7 @@ class Intake:
         try:
             await work(claim)
         except WSSConnectionError as error:
-            logger.warning("session %s: not claimed: %s", claim.session_id, error)
+            self._log.warning("session %s: not claimed: %s", claim.session_id, error)
         finally:
             if self._claims.get(claim.session_id) is claim:
                 del self._claims[claim.session_id]
@@ -145,7 +154,7 @@ class Intake:
         session_id = claim.session_id
         reject = not await self._program_is_ready()
         if reject:
-            logger.warning("session %s: rejected, no handler for %s", session_id, INCOMING_CALL)
+            self._log.warning("session %s: rejected, no handler for %s", session_id, INCOMING_CALL)
         await self._room.enter()
         call_in = None
         try:
@@ -162,7 +171,7 @@ class Intake:
             async with asyncio.timeout(CALL_IN_TIMEOUT):
                 return await claim.call_in
         except TimeoutError:
-            logger.warning(
+            self._log.warning(
                 "session %s: claimed, but no call came within %g s", claim.session_id, CALL_IN_TIMEOUT
             )
             return None
@@ -184,5 +193,5 @@ class Intake:
             self._link.send(control.SessionReady(session_id=session_id))
         else:
             # SESSION_BUSY: another worker was faster. The others: the caller has given up meanwhile.
-            logger.info("session %s: not ours: %s", session_id, answer.error_code)
+            self._log.info("session %s: not ours: %s", session_id, redacted(answer.error_code or "", ()))
         return answer.ok

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 
+from voiceagent.call._secrets import Secret, fits_header, redacted, shown_url
 from voiceagent.call._websocket import open_websocket, write
 from voiceagent.call.config import CallClientConfig, check_url
 from voiceagent.call.exceptions import (
@@ -38,8 +41,6 @@ RETRY_DELAY = 0.25
 
 WRITE_LIMIT = 1 << 16
 """Bytes that may wait in the socket's own buffer before audio stays in the queue, where it can be cleared."""
-
-logger = logging.getLogger(__name__)
 
 
 class MediaListener(Protocol):
@@ -71,12 +72,16 @@ class MediaLink:
 
     def __init__(self, call_in: control.CallIn, config: CallClientConfig, listener: MediaListener) -> None:
         self._call_id = call_in.call_id
-        self._url = call_in.url
-        self._token = call_in.token
+        # Also the URL: a server may put its token into the query.
+        self._url = Secret(call_in.url)
+        self._token = Secret(call_in.token)
+        self._private = [self._token, Secret(call_in.from_), Secret(call_in.to)]
         self._config = config
+        self._log = config.logger("media_connection")
         self._listener = listener
         self._socket: ClientConnection | None = None
         self._commands: dict[str, Pending] = {}
+        self._take_audio: Callable[[bytes], None] = listener.audio_received
         self.malformed = 0
         self.foreign_frames = 0
         self.late_frames = 0
@@ -92,6 +97,8 @@ class MediaLink:
             check_url(self._url, name="the media URL", allow_insecure=self._config.allow_insecure)
         except ValueError as error:
             raise WSSMediaError(str(error)) from None
+        if not fits_header(self._token):
+            raise WSSMediaError("the token of the call holds characters that a header cannot carry")
         for attempt in range(1, OPEN_ATTEMPTS + 1):
             try:
                 self._socket = await self._connect()
@@ -101,9 +108,11 @@ class MediaLink:
             except WSSConnectionError as error:
                 if attempt == OPEN_ATTEMPTS:
                     raise WSSMediaError(str(error)) from None
-                logger.warning("call %s: the media link cannot be opened yet: %s", self._call_id, error)
+                self._log.warning("call %s: the media link cannot be opened yet: %s", self._call_id, error)
             await asyncio.sleep(RETRY_DELAY * attempt)
-        logger.info("call %s: the media link is open: %s", self._call_id, self._url)
+        if self._log.isEnabledFor(logging.INFO):
+            address = shown_url(self._url, self._private)
+            self._log.info("call %s: the media link is open: %s", self._call_id, address)
 
     async def run(self) -> bool:
         """Read until the link is closed. Tells whether it was closed in order, and did not break."""
@@ -119,7 +128,7 @@ class MediaLink:
         except ConnectionClosedOK:
             return True
         except ConnectionClosed as closed:
-            logger.info("call %s: the media link broke: %s", self._call_id, closed)
+            self._log.error("call %s: the media link broke: %s", self._call_id, self._redacted(str(closed)))
             return False
         finally:
             await socket.close()
@@ -153,7 +162,7 @@ class MediaLink:
         message = media.Command(
             data=media.CommandData(command_id=command_id, command=command, timeout_ms=timeout_ms, data=data)
         )
-        logger.debug("call %s: command %s", self._call_id, command)
+        self._log.debug("call %s: sent %s", self._call_id, command)
         if self._socket is not None:
             write(self._socket, encode(message))
         loop = asyncio.get_running_loop()
@@ -187,7 +196,8 @@ class MediaLink:
         await self.answer(self.start(command, timeout_ms=timeout_ms, data=data))
 
     def fail_commands(self, error: type[WSSCallClosedError] | type[WSSMediaError], text: str) -> None:
-        """Nothing more will be answered: whoever waits gets the error."""
+        """The call is over, and nothing more will be answered: whoever waits gets the error."""
+        self._take_audio = self._count_late_audio
         for pending in self._commands.values():
             _fail(pending.answered, error(text))
         self._commands.clear()
@@ -195,11 +205,14 @@ class MediaLink:
     async def _connect(self) -> ClientConnection:
         return await open_websocket(
             self._url,
-            {"Authorization": f"Bearer {self._token}", control.VERSION_HEADER: control.SDK_VERSION},
+            {
+                "Authorization": Secret(f"Bearer {self._token}"),
+                control.VERSION_HEADER: control.SDK_VERSION,
+            },
             self._config,
             ping_interval=PING_INTERVAL,
             ping_timeout=PING_TIMEOUT,
-            logger=logger,
+            logger=self._log,
         )
 
     def _frame_received(self, frame: bytes) -> None:
@@ -209,9 +222,12 @@ class MediaLink:
             self._malformed(error)
             return
         if channel == frames.MIXED:
-            self._listener.audio_received(bytes(pcm))
+            self._take_audio(bytes(pcm))
         else:
             self.foreign_frames += 1
+
+    def _count_late_audio(self, pcm: bytes) -> None:
+        self.late_frames += 1
 
     def _text_received(self, text: str) -> None:
         try:
@@ -224,17 +240,23 @@ class MediaLink:
                 if request.channel_id == frames.MIXED:
                     self._listener.audio_requested(request.requested_bytes)
             case media.CommandResponse(data=response):
+                self._log.debug("call %s: received command_response", self._call_id)
                 self._command_answered(response)
             case media.CallEvent(data=event):
-                self._listener.event_received(event)
+                self._log.debug("call %s: received call_event", self._call_id)
+                self._listener.event_received(self._readable(event))
             case Unknown(type=kind):
-                logger.debug("call %s: skipped a message of type %r", self._call_id, kind)
+                if self._log.isEnabledFor(logging.DEBUG):
+                    kind = self._redacted(kind)
+                    self._log.debug("call %s: skipped a message of type %s", self._call_id, kind)
 
     def _command_answered(self, response: media.CommandResponseData) -> None:
         pending = self._commands.pop(response.command_id, None)
         if pending is None:
             return
-        error = None if response.success else _error(pending.command, response)
+        if pending.answered.done():
+            self.late_answers += 1
+        error = None if response.success else self._error(pending.command, response)
         self._listener.command_answered(pending.command, error)
         if error is not None:
             _fail(pending.answered, error)
@@ -244,11 +266,33 @@ class MediaLink:
     def _malformed(self, error: WireError) -> None:
         self.malformed += 1
         if self.malformed == 1:
-            logger.warning(
+            self._log.error(
                 "call %s: dropped a malformed message; further ones are only counted: %s",
                 self._call_id,
                 error,
             )
+
+    def _error(self, command: str, response: media.CommandResponseData) -> WSSCallError:
+        code = self._redacted(response.error_code) or "UNKNOWN"
+        text = self._redacted(response.error_message)
+        if code == media.TIMEOUT:
+            return WSSCallCommandTimeoutError(f"{command}: {text or 'the server ran out of time'}")
+        if code == media.CALL_TERMINATED_CODE:
+            return WSSCallClosedError(f"{command}: {text or 'the call has ended'}")
+        return WSSCallCommandError(code, text)
+
+    def _readable(self, event: media.CallEventData) -> media.CallEventData:
+        """An event whose texts may be logged, by us and by the program that gets them."""
+        if event.error_code is None and event.error_message is None:
+            return event
+        return msgspec.structs.replace(
+            event,
+            error_code=self._redacted(event.error_code) or None,
+            error_message=self._redacted(event.error_message) or None,
+        )
+
+    def _redacted(self, text: str | None) -> str:
+        return redacted(text or "", self._private)
 
 
 def _fail(answered: asyncio.Future[None], error: WSSCallError | WSSMediaError) -> None:
@@ -256,12 +300,3 @@ def _fail(answered: asyncio.Future[None], error: WSSCallError | WSSMediaError) -
         answered.set_exception(error)
         # Whoever sent the command may have stopped waiting; then nobody is left to retrieve the error.
         answered.exception()
-
-
-def _error(command: str, response: media.CommandResponseData) -> WSSCallError:
-    code, text = response.error_code or "UNKNOWN", response.error_message or ""
-    if code == media.TIMEOUT:
-        return WSSCallCommandTimeoutError(f"{command}: {text or 'the server ran out of time'}")
-    if code == media.CALL_TERMINATED_CODE:
-        return WSSCallClosedError(f"{command}: {text or 'the call has ended'}")
-    return WSSCallCommandError(code, text)

@@ -232,7 +232,8 @@ class CallSession:
                 "before the first command, from a client made with CallClient(config, media_on_demand=True)",
             )
         call_in = self._call_in
-        text = encode(
+        self.end(EndReason.HANDED_OFF)
+        return encode(
             handoff.HandOff(
                 channel="TELCO",
                 id=call_in.call_id,
@@ -243,8 +244,6 @@ class CallSession:
                 sample_rate=self.sample_rate,
             )
         )
-        self.end(EndReason.HANDED_OFF)
-        return text
 
     # Outgoing audio -----------------------------------------------------------------------------------
 

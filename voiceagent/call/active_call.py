@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, NamedTuple, Self, TypeVar, overload
+from typing import Any, NamedTuple, Self, overload
 
-from voiceagent.call._handlers import Handler
+from voiceagent.call._handlers import AnyHandler, Handler
 from voiceagent.call._host import served
+from voiceagent.call._secrets import Secret
 from voiceagent.call._session import CallSession, CallState
 from voiceagent.call.base import Capabilities, EndReason, Playback
 from voiceagent.call.config import DEFAULT_BASE_URL, CallClientConfig
 from voiceagent.wire import control, handoff, media
-
-_AnyHandler = TypeVar("_AnyHandler", bound=Handler)
 
 
 class Counters(NamedTuple):
@@ -39,7 +38,10 @@ class Counters(NamedTuple):
 
 
 class ActiveCall:
-    """One phone call. Programs get it from an ``INCOMING_CALL`` handler; its media link is open by then.
+    """One phone call.
+
+    Programs get it from an ``INCOMING_CALL`` handler. Its media link is open by then, unless the client was
+    made with ``media_on_demand=True``.
 
     Audio is mono, signed 16-bit little-endian PCM at :attr:`sample_rate`, in both directions.
 
@@ -76,7 +78,7 @@ class ActiveCall:
 
     @property
     def direction(self) -> str:
-        """``"MT"``: the call came in."""
+        """Always ``"MT"``, for a call that came in."""
         return "MT"
 
     @property
@@ -126,10 +128,10 @@ class ActiveCall:
     # Events -------------------------------------------------------------------------------------------
 
     @overload
-    def on(self, event: str) -> Callable[[_AnyHandler], _AnyHandler]: ...
+    def on(self, event: str) -> Callable[[AnyHandler], AnyHandler]: ...
 
     @overload
-    def on(self, event: str, handler: _AnyHandler) -> _AnyHandler: ...
+    def on(self, event: str, handler: AnyHandler) -> AnyHandler: ...
 
     def on(self, event: str, handler: Handler | None = None) -> Any:
         """Register a handler for an event of this call, as a decorator or directly.
@@ -145,7 +147,7 @@ class ActiveCall:
             TypeError: the handler needs more than one argument.
         """
 
-        def register(handler: _AnyHandler) -> _AnyHandler:
+        def register(handler: AnyHandler) -> AnyHandler:
             self._session.add_handler(event, handler)
             return handler
 
@@ -193,7 +195,8 @@ class ActiveCall:
                 await call.answer()
 
         Entering the block opens the media link. Leaving it ends the call, if it is not over, as
-        :meth:`close` does.
+        :meth:`close` does. A block that fails because the call has ended under it (``BufferClosedError``,
+        ``WSSCallClosedError``) just ends, as an ``INCOMING_CALL`` handler does.
 
         Args:
             text: What :meth:`to_json` returned here or in the public client. It says which server to connect
@@ -205,6 +208,8 @@ class ActiveCall:
             ValueError: the text is no hand-off, or the config has another sample rate than the call.
             WSSMediaError: on entering: the media link cannot be opened.
         """
+        # First of all, so that no report of an error in what follows shows it among its variables.
+        text = Secret(text if isinstance(text, str) else text.decode(errors="replace"))
         offer = handoff.decode_handoff(text)
         if config is None:
             if offer.sample_rate is None:
@@ -295,7 +300,7 @@ class ActiveCall:
     # Audio --------------------------------------------------------------------------------------------
 
     def audio_stream(self) -> AsyncIterator[bytes]:
-        """What the parties say, in chunks of about 20 ms, until the call ends.
+        """What the parties say, in chunks as the server sends them (the sandbox: 20 ms), until the call ends.
 
         Up to 10 s wait for a slow program, then the oldest are dropped and counted. Every chunk goes to one
         reader: iterating again goes on where the last iteration stopped, and a second task that waits for
@@ -349,6 +354,7 @@ class ActiveCall:
     async def drained(self) -> None:
         """Return when everything queued so far has been played or cleared, or the call has ended.
 
-        If the server's requests do not tell, it returns 2 s after the audio should have ended.
+        If the server's requests do not tell, it returns 2 s after the audio should have ended; and so it does
+        while the call is pending and nobody listens.
         """
         await self._session.outgoing.drained()

@@ -36,7 +36,7 @@ class EndReason(StrEnum):
     """The agent left with ``close()``."""
 
     DISCONNECTED = "disconnected"
-    """The agent ended or rejected it with ``disconnect()``."""
+    """The agent ended it with ``disconnect()``, or rejected it with that or with ``close()``."""
 
     FORCED = "forced"
     """The agent tore it down with ``force_disconnect()``."""
@@ -48,7 +48,7 @@ class EndReason(StrEnum):
     """The media link broke."""
 
     ABANDONED = "abandoned"
-    """The client was shut down."""
+    """The client's task was cancelled: nobody waited for an end in order."""
 
     HANDED_OFF = "handed_off"
     """``to_json()`` gave it to another process, where it lives on."""
@@ -58,7 +58,7 @@ class Playback(NamedTuple):
     """How far the line has come with the audio it was given, in milliseconds since the call began."""
 
     queued_ms: float
-    """Audio accepted by ``send_audio`` and not cleared since: the end of what will be heard."""
+    """Audio accepted by ``send_audio`` and not cleared since, which is the end of what will be heard."""
 
     played_ms: float
     """Audio that has left the line's buffers towards the listeners. Never above ``queued_ms``."""
@@ -85,7 +85,7 @@ class Call(Protocol):
 
     @property
     def sample_rate(self) -> int:
-        """Sample rate of both directions in Hz: 8000, 16000 or 24000."""
+        """Sample rate of both directions, 8000, 16000 or 24000 Hz."""
 
     @property
     def capabilities(self) -> Capabilities:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, overload
 
 from voiceagent.call._control import ConnectionState
-from voiceagent.call._handlers import Handler, Handlers
+from voiceagent.call._handlers import AnyHandler, Handler, Handlers
 from voiceagent.call._intake import Room
 from voiceagent.call._worker import Worker
 from voiceagent.call.active_call import ActiveCall
 from voiceagent.call.config import CallClientConfig
 from voiceagent.call.events import ClientEvent
-
-_AnyHandler = TypeVar("_AnyHandler", bound=Handler)
 
 
 class CallClient:
@@ -92,10 +90,10 @@ class CallClient:
         return self._worker.calls.get(call_id) if self._worker is not None else None
 
     @overload
-    def on(self, event: str) -> Callable[[_AnyHandler], _AnyHandler]: ...
+    def on(self, event: str) -> Callable[[AnyHandler], AnyHandler]: ...
 
     @overload
-    def on(self, event: str, handler: _AnyHandler) -> _AnyHandler: ...
+    def on(self, event: str, handler: AnyHandler) -> AnyHandler: ...
 
     def on(self, event: str, handler: Handler | None = None) -> Any:
         """Register a handler for an event of this client, as a decorator or directly.
@@ -112,7 +110,7 @@ class CallClient:
             TypeError: the handler needs more than one argument.
         """
 
-        def register(handler: _AnyHandler) -> _AnyHandler:
+        def register(handler: AnyHandler) -> AnyHandler:
             self._handlers.add(event, handler)
             if event == ClientEvent.INCOMING_CALL:
                 self._handler_ready.set()
@@ -136,11 +134,14 @@ class CallClient:
                 if not self._worker.stopping:
                     return
                 await asyncio.wait((self._task,))
-            worker = Worker(
+            worker = self._worker = Worker(
                 self._config, self._handlers, self._handler_ready, self._room, self._media_on_demand
             )
-            await worker.open()
-            self._worker = worker
+            try:
+                await worker.open()
+            except BaseException:
+                self._worker = None
+                raise
             self._task = asyncio.create_task(worker.run(), name="call client")
             self._task.add_done_callback(self._finished)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
+from voiceagent.call._secrets import Secret, fits_header
 from voiceagent.call.exceptions import WSSAuthenticationError, WSSConnectionError
 from voiceagent.wire import control, frames
 
@@ -85,11 +86,13 @@ class CallClientConfig:
         Raises:
             ValueError: an argument is missing or wrong; the text says which, and what to do.
         """
+        # First of all, so that also no report of an error in what follows shows them among its variables.
+        api_key, base_url = _concealed("api_key", api_key), _concealed("base_url", base_url)
         return cls(
             api_key=_credential("api_key", api_key, "WSS_API_KEY"),
             connector_uuid=_credential("connector_uuid", connector_uuid, "WSS_CONNECTOR_UUID"),
             sample_rate=sample_rate,
-            base_url=base_url or os.getenv(BASE_URL_VARIABLE) or DEFAULT_BASE_URL,
+            base_url=base_url or _url_of_the_environment(allow_insecure) or DEFAULT_BASE_URL,
             buffer_size=buffer_size,
             ca_file=None if ca_file is None else os.fspath(ca_file),
             allow_insecure=allow_insecure,
@@ -124,13 +127,14 @@ class CallClientConfig:
         Raises:
             ValueError: an argument is missing or wrong; the text says which, and what to do.
         """
+        base_url = _concealed("base_url", base_url)
         if not cert_path or not key_path:
             raise ValueError("production() needs cert_path and key_path: PEM files of the client certificate")
         return cls(
             cert_path=os.fspath(cert_path),
             key_path=os.fspath(key_path),
             sample_rate=sample_rate,
-            base_url=base_url or os.getenv(BASE_URL_VARIABLE) or DEFAULT_BASE_URL,
+            base_url=base_url or _url_of_the_environment(allow_insecure) or DEFAULT_BASE_URL,
             buffer_size=buffer_size,
             ca_file=None if ca_file is None else os.fspath(ca_file),
             allow_insecure=allow_insecure,
@@ -138,14 +142,21 @@ class CallClientConfig:
         )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
+        # Until it is known to hold no password, the URL is a secret.
+        object.__setattr__(self, "base_url", _concealed("base_url", self.base_url))
         check_url(self.base_url, name="base_url", allow_insecure=self.allow_insecure)
+        if "?" in self.base_url:
+            raise ValueError("base_url must not hold a query: paths are appended to it")
+        object.__setattr__(self, "base_url", str(self.base_url).rstrip("/"))
+        object.__setattr__(self, "api_key", _concealed("api_key", self.api_key))
         if self.sample_rate not in frames.SAMPLE_RATES:
             raise ValueError(f"sample_rate is {self.sample_rate!r}, but must be one of {frames.SAMPLE_RATES}")
         if self.buffer_size < frames.BYTES_PER_SAMPLE:
             raise ValueError(f"buffer_size is {self.buffer_size!r}, but must be a positive number of bytes")
         if self.grace_period < 0:
             raise ValueError(f"grace_period is {self.grace_period!r}, but must not be negative")
+        if self.ca_file is not None and not self.ca_file:
+            raise ValueError("ca_file is empty: pass a path, or None to trust the system's authorities")
 
     @classmethod
     def logger(cls, part: str = "") -> logging.Logger:
@@ -190,21 +201,17 @@ class CallClientConfig:
         except (OSError, ssl.SSLError) as error:
             raise WSSConnectionError(f"cannot use ca_file {self.ca_file!r}: {error}") from None
         if self.cert_path is not None and urlsplit(url).hostname == urlsplit(self.base_url).hostname:
-            try:
-                # Without a password OpenSSL would ask for one on the terminal and block the event loop.
-                context.load_cert_chain(self.cert_path, self.key_path, password="")
-            except (OSError, ssl.SSLError) as error:
-                raise WSSAuthenticationError(
-                    f"cannot use the client certificate {self.cert_path!r} with its key_path: {error}"
-                ) from None
+            problem = _load_client_certificate(context, self.cert_path, self.key_path)
+            if problem is not None:
+                raise WSSAuthenticationError(problem)
         return context
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL names this machine, so that nobody is on the way."""
+    """Whether a URL names this machine in plain words, so that nobody is on the way."""
     host = urlsplit(url).hostname or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return "%" not in host and ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
@@ -213,28 +220,75 @@ def check_url(url: str, *, name: str, allow_insecure: bool) -> None:
     """Refuse a URL that is no WebSocket URL, or would send secrets and speech in the clear.
 
     Raises:
-        ValueError: names the argument and says what is wrong with it.
+        ValueError: names the argument and says what is wrong with it. It shows the host at most.
     """
+    problem = _problem_of(url, allow_insecure)
+    if problem is not None:
+        raise ValueError(f"{name} {problem}")
+
+
+def _problem_of(url: str, allow_insecure: bool) -> str | None:
+    """What is wrong with a URL. No error of the parser gets out: it would hold parts of the URL."""
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError as error:
-        raise ValueError(f"{name} is not a URL: {error}") from None
+    except ValueError:
+        return "is not a URL: its host or its port is malformed"
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise ValueError(f"{name} must be a ws:// or wss:// URL, such as {DEFAULT_BASE_URL}")
+        return f"must be a ws:// or wss:// URL, such as {DEFAULT_BASE_URL}"
+    if not url.isprintable() or " " in url or "\\" in url:
+        return "is not a URL: it holds a space, a backslash or a control character"
     if parts.username is not None or parts.password is not None:
-        raise ValueError(f"{name} must not hold a user name or a password")
+        return "must not hold a user name or a password"
+    if "#" in url:
+        return "must not hold a fragment (#)"
     if parts.scheme == "ws" and not allow_insecure and not is_loopback(url):
-        raise ValueError(
-            f"{name} is plain ws:// to {parts.hostname}: keys and speech would travel unencrypted. "
+        return (
+            f"is plain ws:// to {parts.hostname}: keys and speech would travel unencrypted. "
             "Use wss://, or pass allow_insecure=True on a network that you trust"
         )
+    return None
+
+
+def _load_client_certificate(context: ssl.SSLContext, cert_path: str, key_path: str | None) -> str | None:
+    """Load a client certificate and its key; tells what is wrong with them, if anything."""
+    for name, path in (("certificate", cert_path), ("certificate's key", key_path or cert_path)):
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            return f"cannot read the client {name} {path!r}: {error.strerror}"
+    try:
+        # Without a password OpenSSL would ask for one on the terminal and block the event loop.
+        context.load_cert_chain(cert_path, key_path, password="")
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            why = "the key belongs to another certificate"
+        else:
+            why = "cert_path must be a PEM certificate, and key_path its PEM key without a password"
+        return f"cannot use the client certificate {cert_path!r} with the key {key_path!r}: {why}"
+    return None
+
+
+def _concealed(name: str, value: str | None) -> Secret | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+    return Secret(value)
+
+
+def _url_of_the_environment(allow_insecure: bool) -> Secret | None:
+    url = _concealed(BASE_URL_VARIABLE, os.getenv(BASE_URL_VARIABLE))
+    if url:
+        check_url(url, name=f"the environment variable {BASE_URL_VARIABLE}", allow_insecure=allow_insecure)
+    return url
 
 
 def _credential(name: str, value: str | None, variable: str) -> str:
     if not value:
         raise ValueError(f"{name} is missing: set the environment variable {variable}, or pass the value")
-    if not value.isascii() or not value.isprintable() or " " in value:
+    if not fits_header(value):
         raise ValueError(
             f"{name} holds characters that a header cannot carry (a space, a line end?): check {variable}"
         )

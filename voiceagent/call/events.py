@@ -30,39 +30,34 @@ class CallEvent(StrEnum):
     """
 
     CALL_ANSWERED = "call.answered"
+    """``answer()`` succeeded."""
+
     CALL_CONNECTED = "call.connected"
+    """``connect()`` succeeded: the callee has joined."""
+
     CALL_TERMINATED = "call.terminated"
+    """The call is over for this agent. Fires exactly once, however the call ended."""
+
     CALL_ANSWER_FAILED = "call.answer_failed"
+    """``answer()`` failed; the call still rings."""
+
     CALL_CONNECT_FAILED = "call.connect_failed"
+    """``connect()`` failed, for example because nobody answered; the call goes on as before."""
+
     CALL_ERROR = "call.error"
+    """The server reports a problem that does not end the call."""
 
 
 INCOMING_CALL = ClientEvent.INCOMING_CALL.value
-"""A call rings and its media link is open."""
-
 CONNECTION_ESTABLISHED = ClientEvent.CONNECTION_ESTABLISHED.value
-"""The control link is up, for the first time or again."""
-
 CONNECTION_LOST = ClientEvent.CONNECTION_LOST.value
-"""The control link broke. Active calls live on; the client reconnects by itself."""
 
 CALL_ANSWERED = CallEvent.CALL_ANSWERED.value
-"""``answer()`` succeeded."""
-
 CALL_CONNECTED = CallEvent.CALL_CONNECTED.value
-"""``connect()`` succeeded: the callee has joined."""
-
 CALL_TERMINATED = CallEvent.CALL_TERMINATED.value
-"""The call is over for this agent. Fires exactly once, however the call ended."""
-
 CALL_ANSWER_FAILED = CallEvent.CALL_ANSWER_FAILED.value
-"""``answer()`` failed; the call still rings."""
-
 CALL_CONNECT_FAILED = CallEvent.CALL_CONNECT_FAILED.value
-"""``connect()`` failed, for example because nobody answered; the call goes on as before."""
-
 CALL_ERROR = CallEvent.CALL_ERROR.value
-"""The server reports a problem that does not end the call."""
 
 __all__ = [
     "CALL_ANSWERED",

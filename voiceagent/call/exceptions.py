@@ -25,7 +25,7 @@ class WSSError(Exception):
 
 
 class WSSConnectionError(WSSError):
-    """The control link cannot be opened, or it broke while an answer was awaited."""
+    """The control link cannot be opened. Later breaks raise nothing: the client mends them by itself."""
 
 
 class WSSAuthenticationError(WSSError):
@@ -37,11 +37,14 @@ class WSSMediaError(WSSError):
 
 
 class BufferFullError(WSSError):
-    """The outgoing queue has no room for the chunk. Nothing of it was queued: wait, clear, or drop it."""
+    """The outgoing queue has no room for the chunk, and nothing of it was queued.
+
+    ``send_audio(pcm, wait=True)`` waits for room instead.
+    """
 
 
 class BufferClosedError(WSSError):
-    """Audio was sent to a call that has ended."""
+    """Audio was sent to a call that has ended, or that ended while the chunk waited for room."""
 
 
 class WSSCallError(WSSError):
@@ -71,7 +74,7 @@ class WSSCallCommandError(WSSCallError):
 
 
 class WSSCallCommandTimeoutError(WSSCallError):
-    """A command was not answered in time. It may still take effect."""
+    """A command was not answered in time. It may still take effect; the call's ``state`` tells."""
 
 
 __all__ = [

@@ -47,7 +47,7 @@ InboundCalls = Literal["ALL", "MISSED_ONLY", "NO"]
 
 _PRIVATE = frozenset(
     {
-        *("token", "session_token", "session_url"),
+        *("url", "token", "session_url", "session_token"),
         *("from_", "to", "caller", "callee", "remote_address", "local_address", "sender"),
         *("content", "error_content"),
     }

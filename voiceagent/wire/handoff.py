@@ -9,13 +9,14 @@ from __future__ import annotations
 import msgspec
 
 from voiceagent.wire._codec import WireError
-from voiceagent.wire.control import Channel, _Discreet
+from voiceagent.wire.control import _Discreet
+from voiceagent.wire.frames import SAMPLE_RATES
 
 
 class HandOff(_Discreet, msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What it takes to serve a call: where its media link is, and the bearer token that opens it."""
 
-    channel: Channel
+    channel: str
     id: str
     """Id of the call."""
 
@@ -45,13 +46,21 @@ def decode_handoff(text: str | bytes) -> HandOff:
         WireError: it is no JSON object, or a field is missing, empty or of the wrong type. The error shows no
             value, for the text is a secret.
     """
+    handoff, reason = None, ""
     try:
-        handoff = _decoder.decode(text)
+        handoff = _decoder.decode(str(text) if isinstance(text, str) else text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise WireError(f"not a handed-off call: {error}") from None
+        reason = str(error)
+    if handoff is None:
+        # Outside the handler: errors about characters carry the whole text.
+        raise WireError(f"not a handed-off call: {reason}")
     if handoff.channel != "TELCO":
         raise WireError("not a handed-off call: its channel is not TELCO")
     for name in ("id", "session_url", "session_token"):
         if not getattr(handoff, name):
             raise WireError(f"not a handed-off call: `{name}` is empty")
+    if handoff.sample_rate not in (None, *SAMPLE_RATES):
+        raise WireError(f"not a handed-off call: `sample_rate` is none of {SAMPLE_RATES}")
+    if not handoff.id.isprintable():
+        raise WireError("not a handed-off call: `id` holds a line end or another control character")
     return handoff
