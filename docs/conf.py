@@ -25,6 +25,8 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_title = f"voiceagent {release}"
 html_show_copyright = False
 html_show_sphinx = False
