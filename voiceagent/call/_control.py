@@ -40,13 +40,13 @@ class ConnectionState(enum.Enum):
     """Where the control link is."""
 
     DISCONNECTED = "disconnected"
-    """There is none: the client is closed."""
+    """There is none, for the client is closed."""
 
     CONNECTING = "connecting"
     """It is being opened for the first time."""
 
     CONNECTED = "connected"
-    """It is up: calls can come in."""
+    """It is up, and calls can come in."""
 
     RECONNECTING = "reconnecting"
     """It broke. Active calls go on; the client opens it again by itself."""

@@ -48,7 +48,7 @@ class EndReason(StrEnum):
     """The media link broke."""
 
     ABANDONED = "abandoned"
-    """The client's task was cancelled: nobody waited for an end in order."""
+    """The client's task was cancelled, so that nobody waited for an end in order."""
 
     HANDED_OFF = "handed_off"
     """``to_json()`` gave it to another process, where it lives on."""

@@ -33,7 +33,7 @@ class CallEvent(StrEnum):
     """``answer()`` succeeded."""
 
     CALL_CONNECTED = "call.connected"
-    """``connect()`` succeeded: the callee has joined."""
+    """``connect()`` succeeded, and the callee has joined."""
 
     CALL_TERMINATED = "call.terminated"
     """The call is over for this agent. Fires exactly once, however the call ended."""
