@@ -127,9 +127,9 @@ class ControlLink:
             session = self._board.find(message.session_id)
         except RequestError:
             session = None
-        if session is None or session.owner is not self:
+        if session is None or session.owner_id != self.id:
             self._violations.add("session.ready for a session that this link did not open")
-        else:
+        elif isinstance(session, Session):
             session.ready()
 
     def _request(

@@ -5,13 +5,18 @@ Rule: errors are ``{"code", "message"}`` with a status from 400 up.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
-from voiceagent.sandbox.exchange.session import RequestError, Session, SessionState, Switchboard
+from voiceagent.sandbox.exchange.session import (
+    ClosedSession,
+    RequestError,
+    Session,
+    SessionState,
+    Switchboard,
+)
 from voiceagent.wire import control
 
 PREFIX = "/public/v1/sessions"
@@ -51,13 +56,13 @@ class RestPlane:
             session = self._board.find(request.match_info["session_id"])
         except RequestError:
             return _error(404, control.SESSION_NOT_FOUND, "there is no such session")
-        if session.state is SessionState.OFFERED:
-            return _error(409, control.SESSION_NOT_OPEN, "nobody opened the session")
-        if session.state is SessionState.OPEN:
+        if isinstance(session, Session):
+            if session.state is SessionState.OFFERED:
+                return _error(409, control.SESSION_NOT_OPEN, "nobody opened the session")
             session.call.close()
-        return web.json_response(
-            {"closedAt": session.closed_at or int(time.time()), "reason": session.close_reason}
-        )
+            session = self._board.find(session.id)
+        assert isinstance(session, ClosedSession), "the agent's close() ends its session"
+        return web.json_response({"closedAt": session.closed_at, "reason": session.close_reason})
 
 
 def _item(session: Session) -> dict[str, Any]:

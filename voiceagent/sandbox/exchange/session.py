@@ -10,8 +10,8 @@ import asyncio
 import secrets
 import time
 import uuid
-from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -74,8 +74,6 @@ class Session:
         state: see :class:`SessionState`.
         owner: the control link that claimed it.
         opened_at: Unix seconds, or None.
-        closed_at: Unix seconds, or None.
-        close_reason: as in ``session.closed``, or None.
     """
 
     def __init__(self, call: ExchangeCall, board: Switchboard) -> None:
@@ -87,11 +85,14 @@ class Session:
         self.owner: Claimant | None = None
         self.created_at = int(time.time())
         self.opened_at: int | None = None
-        self.closed_at: int | None = None
-        self.close_reason: str | None = None
         self._board = board
         self._ready = False
         self._claim_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def owner_id(self) -> str | None:
+        """Id of the control link that claimed it, or None."""
+        return self.owner.id if self.owner is not None else None
 
     def notification(self) -> control.SessionNotify:
         """What tells the agents about it."""
@@ -138,9 +139,22 @@ class Session:
         if self._claim_timer is not None:
             self._claim_timer.cancel()
         self.state = SessionState.CLOSED
-        self.closed_at = int(time.time())
-        self.close_reason = reason
-        self._board.closed(self)
+        self._board.closed(self, reason)
+
+
+@dataclass(frozen=True)
+class ClosedSession:
+    """What is remembered of a session that is over: nothing of its call, nor of the link that had it.
+
+    Attributes:
+        owner_id: id of the control link that claimed it, or None.
+        closed_at: Unix seconds.
+        close_reason: as in ``session.closed``.
+    """
+
+    owner_id: str | None
+    closed_at: int
+    close_reason: str
 
 
 class Switchboard:
@@ -152,7 +166,7 @@ class Switchboard:
         self._links: dict[str, Claimant] = {}
         self._settling: dict[str, asyncio.TimerHandle] = {}
         self._sessions: dict[str, Session] = {}
-        self._closed: deque[str] = deque()
+        self._closed: dict[str, ClosedSession] = {}
 
     # Calls --------------------------------------------------------------------------------------------
 
@@ -207,16 +221,16 @@ class Switchboard:
 
     @property
     def sessions(self) -> Iterable[Session]:
-        """All that are remembered, oldest first."""
+        """Those that are not closed, oldest first."""
         return self._sessions.values()
 
-    def find(self, session_id: str) -> Session:
+    def find(self, session_id: str) -> Session | ClosedSession:
         """The session with this id.
 
         Raises:
-            RequestError: there is none.
+            RequestError: there is none, or it is forgotten.
         """
-        session = self._sessions.get(session_id)
+        session = self._sessions.get(session_id) or self._closed.get(session_id)
         if session is None:
             raise RequestError(control.SESSION_NOT_FOUND)
         return session
@@ -228,21 +242,23 @@ class Switchboard:
             RequestError: there is no such session, it is over, or another link has it.
         """
         session = self.find(session_id)
-        if session.state is SessionState.CLOSED:
+        if isinstance(session, ClosedSession):
             raise RequestError(control.SESSION_CLOSED)
         if session.state is SessionState.OFFERED:
             session.open(link)
         elif session.owner is not link:
-            owner = session.owner.id if session.owner is not None else ""
-            raise RequestError(control.SESSION_BUSY, {"boundSmWsId": owner})
+            raise RequestError(control.SESSION_BUSY, {"boundSmWsId": session.owner_id or ""})
         return session
 
-    def closed(self, session: Session) -> None:
+    def closed(self, session: Session, reason: str) -> None:
         """Tell the owner of a session that it is closed; without an owner on line, tell everybody."""
-        message = control.SessionClosed(session_id=session.id, reason=session.close_reason or "FORCE_CLOSE")
+        message = control.SessionClosed(session_id=session.id, reason=reason)
         owner = session.owner
         for link in [owner] if owner is not None and owner.id in self._links else tuple(self._links.values()):
             link.send(message)
-        self._closed.append(session.id)
-        while len(self._closed) > MAX_CLOSED_SESSIONS:
-            self._sessions.pop(self._closed.popleft(), None)
+        self._sessions.pop(session.id, None)
+        self._closed[session.id] = ClosedSession(
+            owner_id=session.owner_id, closed_at=int(time.time()), close_reason=reason
+        )
+        if len(self._closed) > MAX_CLOSED_SESSIONS:
+            del self._closed[next(iter(self._closed))]
