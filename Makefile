@@ -6,7 +6,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers docs docs-code bench wheel clean
+.PHONY: help demo test check lint types layers docs docs-code fuzz bench wheel clean
 
 UV_VERSION := 0.13.8
 UV_HOME := .tools/uv-$(UV_VERSION)
@@ -28,6 +28,7 @@ help:
 	@echo "make demo    set up, then play a phone call from start to end on this machine"
 	@echo "make test    set up, then run the tests"
 	@echo "make check   lint, types, layers, documentation and its code"
+	@echo "make fuzz    feed every decoder and both ends nonsense for a minute"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make wheel   build dist/*.whl and the source archive"
 	@echo "make bench   measure what starting and calls cost"
@@ -57,6 +58,9 @@ docs: .venv/.dev-ready
 
 docs-code: .venv/.dev-ready
 	$(BIN)/python -m pytest -q tests/project/docs_code.py
+
+fuzz: .venv/.dev-ready
+	@$(BIN)/python -m tests.fuzz --seconds 60
 
 bench: .venv/.dev-ready
 	$(BIN)/python tests/bench/start_up.py

@@ -117,7 +117,8 @@ class Worker:
             case control.SessionClosed():
                 self._intake.session_closed(message.session_id)
                 self._handed_off.pop(message.session_id, None)
-                session = self._sessions.get(message.session_id)
+                # Taken out, so that the same news, told again and again, starts nothing again.
+                session = self._sessions.pop(message.session_id, None)
                 if session is not None:
                     self._host.start(self._session_closed(session))
 
@@ -152,7 +153,8 @@ class Worker:
 
     def _call_ended(self, session: CallSession) -> None:
         self.calls.pop(session.call_id, None)
-        self._sessions.pop(session.session_id, None)
+        if self._sessions.get(session.session_id) is session:
+            del self._sessions[session.session_id]
         if session.end_reason is EndReason.HANDED_OFF:
             self._handed_off[session.session_id] = None
             while len(self._handed_off) > REMEMBERED_HAND_OFFS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -137,6 +138,8 @@ class _ServerMessage(_Camel):
 
 _decoder = msgspec.json.Decoder(_ServerMessage)
 
+_MAX_REASON = 200
+
 
 class MessageError(ValueError):
     """A server message that is no JSON object of the expected shape."""
@@ -157,8 +160,8 @@ def decode(raw: bytes | str) -> Iterator[LiveEvent]:
 def _decode(raw: bytes | str) -> _ServerMessage:
     try:
         return _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        reason = error
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        reason = str(error)[:_MAX_REASON]
     # Base64 of the URL alphabet is legal in this protocol; the fast decoder knows the standard one only.
     try:
         message = json.loads(raw)
@@ -166,7 +169,8 @@ def _decode(raw: bytes | str) -> _ServerMessage:
             blob = part.get("inlineData")
             if blob is not None:
                 blob["data"] = blob["data"].translate(_TO_STANDARD_ALPHABET)
-        return msgspec.convert(message, _ServerMessage)
+        # By way of bytes, which refuse half a character; a conversion of the objects lets it through.
+        return _decoder.decode(msgspec.json.encode(message))
     except (msgspec.MsgspecError, ValueError, RecursionError, LookupError, AttributeError, TypeError):
         raise MessageError(f"unreadable message from the live service: {reason}") from None
 
@@ -222,6 +226,7 @@ def _events(message: _ServerMessage) -> Iterator[LiveEvent]:
 def _seconds(duration: str | None) -> float | None:
     """Seconds of a protobuf duration such as ``"5s"`` or ``"1.240s"``."""
     try:
-        return float(duration.removesuffix("s")) if duration else None
+        seconds = float(duration.removesuffix("s")) if duration else math.nan
     except ValueError:
         return None
+    return seconds if 0 <= seconds < math.inf else None

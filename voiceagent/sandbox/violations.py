@@ -10,6 +10,10 @@ MAX_VIOLATIONS = 100
 """Mistakes of one client whose text is kept."""
 
 
+MAX_TEXT = 500
+"""Characters of a text that are kept: the client wrote part of some."""
+
+
 class Violations:
     """Protocol errors of one client, as text. All are counted, the first ones kept, the first one logged."""
 
@@ -22,6 +26,7 @@ class Violations:
     def add(self, text: str) -> None:
         """Count a protocol error."""
         self._count += 1
+        text = text[:MAX_TEXT]
         if self._count == 1:
             logger.warning("%s: the client broke the protocol: %s", self._where, text)
         if len(self._kept) < MAX_VIOLATIONS:

@@ -9,6 +9,9 @@ import msgspec
 MAX_MESSAGE_BYTES = 1 << 20
 """Largest message either side accepts, in bytes. It is the receive limit of the public client."""
 
+MAX_REASON = 200
+"""Characters of a decoder's reason that go into a :class:`WireError`: the peer wrote part of it."""
+
 _Message = TypeVar("_Message")
 
 
@@ -45,15 +48,20 @@ class _Decoder(Generic[_Message]):
             raise WireError(f"message of {len(data)} bytes is over the limit of {MAX_MESSAGE_BYTES}")
         try:
             return self._message.decode(data)  # type: ignore[no-any-return]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            reason = error
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            reason = _brief(error)
         try:
             kind = self._envelope.decode(data).type
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             raise WireError(f"not a message: {reason}") from None
         if kind not in self._types:
             return Unknown(kind)
         raise WireError(f"malformed {kind!r} message: {reason}")
+
+
+def _brief(error: Exception) -> str:
+    text = str(error)
+    return text if len(text) <= MAX_REASON else text[:MAX_REASON] + "..."
 
 
 _encoder = msgspec.json.Encoder()

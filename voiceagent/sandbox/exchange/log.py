@@ -7,6 +7,9 @@ from typing import Any
 
 MAX_EVENTS = 1000
 
+MAX_TEXT = 500
+"""Characters of a detail that are kept: some are what the agent sent."""
+
 
 class EventLog:
     """What happened, with milliseconds since the call began. The newest are kept."""
@@ -22,7 +25,10 @@ class EventLog:
         if len(self._events) >= MAX_EVENTS:
             del self._events[: MAX_EVENTS // 10]
         at_ms = round((self._loop.time() - self._began) * 1000)
-        self._events.append({"at_ms": at_ms, "event": event, **details})
+        kept = {
+            name: value[:MAX_TEXT] if isinstance(value, str) else value for name, value in details.items()
+        }
+        self._events.append({"at_ms": at_ms, "event": event, **kept})
 
     def snapshot(self) -> list[dict[str, Any]]:
         """The events, oldest first: ``{"at_ms": int, "event": name, ...}``."""

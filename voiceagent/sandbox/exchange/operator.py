@@ -66,6 +66,9 @@ def _answers_errors(handler: _Handler) -> _Handler:
             return web.json_response({"error": str(error.args[0])}, status=404)
         except _Conflict as error:
             return web.json_response({"error": str(error)}, status=409)
+        except (ConnectionError, web.RequestPayloadError):
+            # Whoever hung up in the middle of a body reads no answer.
+            return web.json_response({"error": "the body is not whole"}, status=400)
 
     return answer
 

@@ -103,7 +103,8 @@ class Exchange:
         app.add_routes([web.get(control.PATH, self._control), web.get(media_plane.PATH, self._media)])
         app.add_routes(RestPlane(self._board, self._refusal).routes())
         app.add_routes(OperatorApi(self).routes())
-        return web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT + 1)
+        # A body is PCM or JSON as it is: what claims to be compressed is neither.
+        return web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT + 1, auto_decompress=False)
 
     async def __aenter__(self) -> Self:
         """Listen.
@@ -232,9 +233,9 @@ class Exchange:
             return None
         key = request.headers.get(control.API_KEY_HEADER, "")
         connector = request.headers.get(control.CONNECTOR_HEADER, "")
-        if not hmac.compare_digest(key.encode(), self.api_key.encode()):
+        if not _same(key, self.api_key):
             return "the API key is not valid"
-        if not hmac.compare_digest(connector.encode(), self.connector_uuid.encode()):
+        if not _same(connector, self.connector_uuid):
             return "the connector is not known"
         return None
 
@@ -271,7 +272,7 @@ class Exchange:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if call is None or not isinstance(session, Session):
             return web.Response(status=404, text="the call is over, or was never there")
-        if not hmac.compare_digest(token.encode(), session.token.encode()):
+        if not _same(token, session.token):
             return web.Response(status=401, text="the token does not open this call")
         if call.agent is not None:
             return web.Response(status=409, text="the call has a media link already")
@@ -287,6 +288,11 @@ class Exchange:
 
     def _party(self, address: str) -> Party:
         return self.parties.get(address, Party())
+
+
+def _same(given: str, secret: str) -> bool:
+    """Compare in constant time. What of a header is no UTF-8, the web server gives as surrogates."""
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), secret.encode())
 
 
 def _cause(error: BaseException) -> BaseException:

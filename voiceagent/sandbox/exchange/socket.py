@@ -15,6 +15,9 @@ from aiohttp import WSMsgType, web
 MAX_UNSENT_BYTES = 256 * 1024
 """Bytes that may wait in a transport before audio to a peer is dropped: 5 s of 24 kHz PCM."""
 
+MAX_UNREAD_BYTES = 4 << 20
+"""Bytes that may wait in a transport before a peer that does not read its answers is let go."""
+
 MAX_RECEIVED_BYTES = 16 << 20
 """Largest message that is read at all. One over the protocol's limit, which is far lower, is counted and
 dropped; one over this would take too much memory, and the socket is closed with 1009."""
@@ -43,7 +46,7 @@ class Socket:
 
     Attributes:
         dropped: frames that were not sent because the peer does not read.
-        error: what the peer did wrong if it broke the WebSocket protocol itself, else None.
+        error: what the peer did wrong if it broke the WebSocket protocol itself, or does not read; else None.
     """
 
     def __init__(self, response: web.WebSocketResponse, transport: asyncio.Transport) -> None:
@@ -80,8 +83,11 @@ class Socket:
         return self._deadline is not None or self._response.closed or self._transport.is_closing()
 
     def send_text(self, text: str) -> None:
-        """Send a text message, or drop it when the socket is closed."""
+        """Send a text message, or drop it when the socket is closed. A peer that never reads is let go."""
         self._send(WSMsgType.TEXT, text.encode())
+        if self._transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+            self.error = f"more than {MAX_UNREAD_BYTES} bytes were sent to it, and not read"
+            self._transport.abort()
 
     def send_audio(self, frame: bytes) -> None:
         """Send a binary message, or drop it when the peer does not read or the socket is closed."""
@@ -113,7 +119,12 @@ class Socket:
     async def receive(self) -> str | bytes | None:
         """The peer's next message, text as str and binary as bytes; None when either side has closed."""
         while True:
-            message = await self._response.receive()
+            try:
+                message = await self._response.receive()
+            except ConnectionError:
+                # It broke while the answer to a ping waited for the peer to read.
+                self._forget_deadline()
+                return None
             if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
                 if self._deadline is None:
                     data: str | bytes = message.data
@@ -123,7 +134,10 @@ class Socket:
                 self.error = str(message.data)
             elif message.type is WSMsgType.CLOSE and not self.closed:
                 self._transport.write(_frame(WSMsgType.CLOSE, _NORMAL))
-            if self._deadline is not None:
-                self._deadline.cancel()
+            self._forget_deadline()
             self._transport.close()
             return None
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()

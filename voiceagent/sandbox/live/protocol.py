@@ -25,8 +25,19 @@ INPUT_RATES = (8000, 48_000)
 """Least and most sample rate of caller audio in Hz."""
 
 
+MAX_DEPTH = 100
+"""Most objects and lists that stand inside each other in a message."""
+
+MAX_REASON = 200
+"""Characters of the longest error text: the client wrote part of it."""
+
+
 class ProtocolError(ValueError):
     """The client sent what the protocol forbids. The text is fit for a close reason."""
+
+    def __init__(self, reason: str) -> None:
+        """``reason`` may hold what the client sent, also half a character, which cannot be sent back."""
+        super().__init__(reason[:MAX_REASON].encode(errors="replace").decode())
 
 
 @dataclass(frozen=True)
@@ -139,6 +150,8 @@ class Fields:
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
             wanted = kind if isinstance(kind, type) else kind[0]
             raise ProtocolError(f"{self._name}.{key} must be {_KINDS[wanted]}, not {_type(value)}")
+        if kind is int and isinstance(value, int) and not -(1 << 31) <= value < 1 << 31:
+            raise ProtocolError(f"{self._name}.{key} must be an integer of 32 bits")
         return value
 
     def object(self, key: str) -> Fields:
@@ -171,7 +184,32 @@ def decode(frame: str | bytes) -> Fields:
         value = json.loads(frame)
     except (ValueError, RecursionError) as error:
         raise ProtocolError("Invalid JSON payload received") from error
+    if _openings(frame) > MAX_DEPTH and _too_deep(value):
+        raise ProtocolError("Invalid JSON payload received: it is nested too deep")
     return Fields(value, "message")
+
+
+def _openings(frame: str | bytes) -> int:
+    """How deep a message can be at most."""
+    return (
+        frame.count("{") + frame.count("[")
+        if isinstance(frame, str)
+        else frame.count(b"{") + frame.count(b"[")
+    )
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inside = (
+            each.values() if isinstance(each, dict) else each
+            for each in level
+            if isinstance(each, dict | list)
+        )
+        level = [item for items in inside for item in items]
+        if not level:
+            return False
+    return True
 
 
 def decode_setup(message: Fields) -> Setup:

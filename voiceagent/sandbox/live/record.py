@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from typing import Any
 
@@ -10,10 +11,34 @@ from voiceagent.sandbox.violations import Violations
 
 MAX_EVENTS = 5000
 MAX_TEXTS = 1000
+MAX_TEXT_BYTES = 4 << 20
+"""Size, as JSON, of the texts of a session that are kept, and of its tool responses."""
+
+MAX_DETAIL = 500
+"""Characters of a text in an event."""
+
 AUDIO_SECONDS = 60
 """The latest caller audio that is kept, in seconds."""
 
 _AUDIO_BYTES = AUDIO_SECONDS * 2 * 16_000
+
+
+class Latest(deque[Any]):
+    """The latest of what a client sent, within :data:`MAX_TEXTS` and :data:`MAX_TEXT_BYTES`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sizes: deque[int] = deque()
+        self._size = 0
+
+    def append(self, item: Any) -> None:
+        """Keep one more; the oldest go first, and what is larger than all of them may be goes at once."""
+        self._sizes.append(len(json.dumps(item)))
+        self._size += self._sizes[-1]
+        super().append(item)
+        while len(self) > MAX_TEXTS or self._size > MAX_TEXT_BYTES:
+            self.popleft()
+            self._size -= self._sizes.popleft()
 
 
 class SessionRecord:
@@ -25,7 +50,7 @@ class SessionRecord:
         model: The model's name as sent, ``""`` before.
         voice: The voice asked for.
         authenticated: Whether the client sent an API key or a token. The key itself is not kept.
-        tool_responses: Function responses as received; the latest 1000, as with texts.
+        tool_responses: Function responses as received; the latest 1000, up to 4 MB, as with texts.
         texts: Texts that the client sent, in realtime input or as content.
         audio_bytes: Bytes of caller audio received, at the client's rate.
         violations: What the client sent that is malformed.
@@ -41,8 +66,8 @@ class SessionRecord:
         self.model = ""
         self.voice: str | None = None
         self.authenticated = authenticated
-        self.tool_responses: deque[dict[str, Any]] = deque(maxlen=MAX_TEXTS)
-        self.texts: deque[str] = deque(maxlen=MAX_TEXTS)
+        self.tool_responses = Latest()
+        self.texts = Latest()
         self.audio_bytes = 0
         self.violations = Violations(f"live session {session_id}")
         self.events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
@@ -55,7 +80,10 @@ class SessionRecord:
     def note(self, event: str, **details: Any) -> None:
         """Add an event that happens now."""
         elapsed = asyncio.get_running_loop().time() - self._began
-        self.events.append({"at_ms": round(elapsed * 1000), "event": event, **details})
+        kept = {
+            key: value[:MAX_DETAIL] if isinstance(value, str) else value for key, value in details.items()
+        }
+        self.events.append({"at_ms": round(elapsed * 1000), "event": event, **kept})
 
     def keep_audio(self, pcm: bytes) -> None:
         """Keep caller audio (16 kHz); the oldest goes first."""
