@@ -154,6 +154,18 @@ async def test_a_dispatcher_may_serve_a_call_itself() -> None:
 
 
 @virtual_time
+async def test_a_call_that_is_torn_down_before_its_link_is_open_does_not_ring_on() -> None:
+    async with dispatcher() as line:
+        there, call = await line.ring()
+        await call.force_disconnect()
+        assert call.end_reason is EndReason.FORCED
+        await asyncio.sleep(1)
+        assert there.end_reason == "rejected"
+        assert line.inbox.empty
+    assert tasks_of_the_client() == []
+
+
+@virtual_time
 async def test_several_commands_at_once_open_one_media_link() -> None:
     async with dispatcher() as line:
         there, call = await line.ring()

@@ -138,7 +138,8 @@ class CallHost:
         self.sessions.pop(session.call_id, None)
         self._ended(session)
         task = self._call_tasks.get(session)
-        if task is not None and task is not asyncio.current_task() and not session.link.opened:
+        needed = session.link.opened or session.end_reason is EndReason.FORCED
+        if task is not None and task is not asyncio.current_task() and not needed:
             # Nobody needs the link any more; opening it may take long.
             task.cancel()
 

@@ -103,6 +103,8 @@ class CallSession:
             self._link_failure = str(error)
             self.end(EndReason.MEDIA_LOST)
             raise
+        if self.end_reason is EndReason.FORCED:
+            self.link.start(media.DISCONNECT)
         self._link_settled.set()
 
     async def ensure_link(self) -> None:
@@ -215,10 +217,13 @@ class CallSession:
         await self.finish(media.DISCONNECT if self.state is CallState.PENDING else media.CLOSE)
 
     def force_end(self) -> None:
-        """Tell the server, and do not wait for what it says."""
+        """End the call here at once; the server is told, and nobody waits for what it says."""
         if self.state is not CallState.DISCONNECTED:
             if self.link.opened:
                 self.link.start(media.DISCONNECT)
+            else:
+                # Otherwise the call would ring on: the server is told as soon as the link is open.
+                self._link_wanted.set()
             self.end(EndReason.FORCED)
 
     def hand_off(self) -> str:

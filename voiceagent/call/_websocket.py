@@ -155,6 +155,9 @@ def write(socket: ClientConnection, message: str | bytes) -> None:
     ``broadcast`` is the library's documented way to write without waiting, and for clients too. Writing
     cannot be cancelled half-way, and messages keep the order in which the program gave them.
     """
+    if socket.transport.is_closing():
+        # Broken, which the protocol learns in the next step: until then asyncio warns of every write.
+        return
     broadcast((socket,), message)
 
 
