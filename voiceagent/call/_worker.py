@@ -100,8 +100,12 @@ class Worker:
         self._emit(CONNECTION_ESTABLISHED, {})
 
     def control_lost(self) -> None:
-        """The link broke. Calls with a media link live on; the others are offered again."""
+        """The link broke. Calls with a media link live on; the server takes the others back."""
         self._intake.forget_all()
+        for session in tuple(self._host.sessions.values()):
+            if not session.link.opened:
+                # What we were told opens it no more, and nothing would tell of its end.
+                session.end(EndReason.MEDIA_LOST)
         self._emit(CONNECTION_LOST, {})
 
     def control_message(self, message: control.ServerMessage) -> None:
@@ -119,7 +123,10 @@ class Worker:
                 self._handed_off.pop(message.session_id, None)
                 # Taken out, so that the same news, told again and again, starts nothing again.
                 session = self._sessions.pop(message.session_id, None)
-                if session is not None:
+                if session is not None and not session.link.opened:
+                    # No media link knows better, and there is nothing left to open one for.
+                    session.end(EndReason.TERMINATED)
+                elif session is not None:
                     self._host.start(self._session_closed(session))
 
     # Calls --------------------------------------------------------------------------------------------
