@@ -6,7 +6,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers docs docs-code fuzz bench wheel clean
+.PHONY: help demo test check lint types layers docs docs-code fuzz soak bench wheel clean
 
 UV_VERSION := 0.13.8
 UV_HOME := .tools/uv-$(UV_VERSION)
@@ -29,6 +29,7 @@ help:
 	@echo "make test    set up, then run the tests"
 	@echo "make check   lint, types, layers, documentation and its code"
 	@echo "make fuzz    feed every decoder and both ends nonsense for a minute"
+	@echo "make soak    place 500 calls, 50 at once, and look for what is left of them"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make wheel   build dist/*.whl and the source archive"
 	@echo "make bench   measure what starting and calls cost"
@@ -61,6 +62,9 @@ docs-code: .venv/.dev-ready
 
 fuzz: .venv/.dev-ready
 	@$(BIN)/python -m tests.fuzz --seconds 60
+
+soak: .venv/.dev-ready
+	@$(BIN)/python -m tests.soak
 
 bench: .venv/.dev-ready
 	$(BIN)/python tests/bench/start_up.py
