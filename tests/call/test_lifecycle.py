@@ -112,10 +112,20 @@ async def test_an_impatient_program_leaves_nothing_behind_either() -> None:
         inbox = Inbox(client)
         there = exchange.phone(CALLER, CALLEE)
         call = await inbox.take()
+        told: list[str] = []
+        call.on(events.CALL_TERMINATED, lambda details: told.append(details["reason"]))
+
+        @call.on(events.CALL_TERMINATED)
+        async def save() -> None:
+            told.append("begun")
+            await asyncio.sleep(1)
+            told.append("saved")
+
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
                 await client.disconnect()
         assert call.state is CallState.DISCONNECTED
+        assert told == ["abandoned", "begun"], "told, and then cut off as all the rest"
         await asyncio.sleep(0.1)
         assert tasks_of_the_client() == []
         assert there.agent is None

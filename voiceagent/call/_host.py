@@ -42,16 +42,20 @@ class CallHost:
         self._running: set[asyncio.Task[None]] = set()
         self._call_tasks: dict[CallSession, asyncio.Task[None]] = {}
         self._handler_tasks: set[asyncio.Task[None]] = set()
+        self._late_handlers: set[asyncio.Task[None]] | None = set()
         self.sessions: dict[str, CallSession] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The time in which calls live. At its end they may end by themselves, then they are ended."""
-        async with self._tasks:
-            yield
-            await self._wind_down()
-            for task in self._running:
-                task.cancel()
+        try:
+            async with self._tasks:
+                yield
+                await self._wind_down()
+                for task in self._running:
+                    task.cancel()
+        finally:
+            await self._cut_off_late_handlers()
 
     def handles_us(self) -> bool:
         """Whether this is a handler's task, or one that a handler started and may wait for."""
@@ -97,17 +101,32 @@ class CallHost:
         return task
 
     def start_handler(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start a handler of the program, which has some time to finish at the end."""
+        """Start a handler of the program, which has some time to finish at the end.
+
+        Where the end is a cancellation, the handlers of what it ends have no more than their first step.
+        """
         context = contextvars.copy_context()
         context.run(_handled_by.set, self)
         try:
             task = self.start(work, context)
         except RuntimeError:
-            # Everything has ended: a handler that is registered so late has nothing to wait for it.
-            work.close()
+            # The task group takes no more.
+            if self._late_handlers is None:
+                # A handler that was registered after the end: nothing is left to wait for it.
+                work.close()
+            else:
+                self._late_handlers.add(asyncio.get_running_loop().create_task(work, context=context))
             return
         self._handler_tasks.add(task)
         task.add_done_callback(self._handler_tasks.discard)
+
+    async def _cut_off_late_handlers(self) -> None:
+        late, self._late_handlers = self._late_handlers, None
+        if late:
+            await asyncio.sleep(0)
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late)
 
     async def _serve(
         self,

@@ -118,8 +118,8 @@ class CallSession:
             return
         self._link_wanted.set()
         await self._link_settled.wait()
-        if self._link_failure:
-            raise WSSMediaError(self._link_failure)
+        if self.end_reason is EndReason.MEDIA_LOST:
+            raise WSSMediaError(self._link_failure or "the call was lost before its media link was open")
         if self.end_reason is not None:
             raise WSSCallClosedError("the call ended while its media link opened")
 
