@@ -6,7 +6,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers docs docs-code fuzz soak bench wheel clean
+.PHONY: help demo test check lint types layers docs docs-code state-machine fuzz soak bench wheel clean
 
 UV_VERSION := 0.13.8
 UV_HOME := .tools/uv-$(UV_VERSION)
@@ -28,6 +28,7 @@ help:
 	@echo "make demo    set up, then play a phone call from start to end on this machine"
 	@echo "make test    set up, then run the tests"
 	@echo "make check   lint, types, layers, documentation and its code"
+	@echo "make state-machine   play 2000 random sequences of commands, hangups and breaks"
 	@echo "make fuzz    feed every decoder and both ends nonsense for a minute"
 	@echo "make soak    place 500 calls, 50 at once, and look for what is left of them"
 	@echo "make docs    build the documentation into docs/_build/html"
@@ -59,6 +60,9 @@ docs: .venv/.dev-ready
 
 docs-code: .venv/.dev-ready
 	$(BIN)/python -m pytest -q tests/project/docs_code.py
+
+state-machine: .venv/.dev-ready
+	@VOICEAGENT_STATE_MACHINE_EXAMPLES=2000 $(BIN)/python -m pytest -q tests/call/state_machine -k whatever_happens
 
 fuzz: .venv/.dev-ready
 	@$(BIN)/python -m tests.fuzz --seconds 60

@@ -90,7 +90,9 @@ def _attack(target: Target, seed: int, until: float) -> Result:
         # The first round also pays for what is loaded once.
         before = before or resident()
     gc.collect()
-    result.grown = max(0, resident() - before)
+    if before:
+        # On a busy machine there may have been no time for a round.
+        result.grown = max(0, resident() - before)
     result.peak = target.memory.peak
     if result.grown > MAX_GROWTH:
         text = f"{result.grown >> 20} MiB of memory were left behind by {result.inputs} inputs"
