@@ -22,10 +22,12 @@ class Figures:
             f"{self.examples} sequences, {self.steps} steps, {self.seconds / 3600:.1f} virtual hours",
             f"{self.phoned} callers, {sum(self.reasons.values())} calls ended: {_ranking(self.reasons)}",
             f"events: {_ranking(self.events)}",
-            f"outcomes: {_ranking(self.outcomes)}",
+            f"{sum(self.outcomes.values())} outcomes: {_ranking(self.outcomes)}",
         ]
         return "\n".join(lines)
 
 
-def _ranking(counts: Counter[str]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.most_common())
+def _ranking(counts: Counter[str], most: int = 24) -> str:
+    shown = [f"{name} {count}" for name, count in counts.most_common(most)]
+    rest = len(counts) - len(shown)
+    return ", ".join(shown) + (f", and {rest} other kinds" if rest else "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from typing import Any
 
 from tests.call.state_machine.calls import HandedOff
 from tests.call.state_machine.program import Program
@@ -26,14 +25,14 @@ class Worker:
         config: CallClientConfig,
         *,
         max_calls: int | None = None,
-        **options: Any,
+        media_on_demand: bool = False,
     ) -> None:
         self.name = name
         self.program = program
         self.config = config
         self.max_calls = max_calls
-        self.on_demand = bool(options.get("media_on_demand"))
-        self.client = CallClient(config, max_calls=max_calls, **options)
+        self.on_demand = media_on_demand
+        self.client = CallClient(config, max_calls=max_calls, media_on_demand=media_on_demand)
         self.link_events: list[str] = []
         self.ready = False
         self.closing = False
