@@ -71,6 +71,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(lambda _: release())
         return future
 
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        """Wait for the threads in real time: a clock that jumps would find their end overdue at once."""
+        release = self.hold()
+        try:
+            await super().shutdown_default_executor(*args)
+        finally:
+            release()
+
 
 def run_virtual(main: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine on a loop with a jumping clock."""

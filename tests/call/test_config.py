@@ -74,8 +74,13 @@ def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(bad: str)
     ("changes", "message"),
     [
         ({"sample_rate": 44100}, r"sample_rate is 44100, but must be one of \(8000, 16000, 24000\)"),
+        ({"sample_rate": 24000.0}, "sample_rate is 24000.0"),
         ({"buffer_size": 0}, "buffer_size is 0"),
+        ({"buffer_size": "100"}, "buffer_size is '100', but must be an int"),
+        ({"buffer_size": 2001.5}, "buffer_size is 2001.5, but must be an int"),
         ({"grace_period": -1}, "grace_period is -1"),
+        ({"grace_period": None}, "grace_period is None"),
+        ({"grace_period": float("nan")}, "grace_period is nan"),
         ({"base_url": "https://calls.example"}, "base_url must be a ws:// or wss:// URL"),
         ({"base_url": "calls.example:8765"}, "base_url must be a ws:// or wss:// URL"),
         ({"base_url": "ws://[::1"}, "base_url is not a URL"),

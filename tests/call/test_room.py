@@ -69,3 +69,5 @@ async def test_a_limit_below_one_is_refused() -> None:
     async with Exchange() as exchange:
         with pytest.raises(ValueError, match="max_calls is 0"):
             CallClient(config(exchange), max_calls=0)
+        with pytest.raises(ValueError, match=r"max_calls is 2.5, but must be an int"):
+            CallClient(config(exchange), max_calls=2.5)  # type: ignore[arg-type]

@@ -161,7 +161,7 @@ class ControlLink:
         except TimeoutError:
             problem = "the call server does not answer the setup"
         except ConnectionClosed as closed:
-            problem = f"the call server closed the link during setup: {self._redacted(str(closed))}"
+            problem = f"the call server closed the link during setup: {self.redacted(str(closed))}"
         except BaseException:
             await socket.close()
             raise
@@ -176,7 +176,7 @@ class ControlLink:
                     self._log.info("the control link is up: %s", link_id)
                     return
                 case control.Response(ok=False, error_code=code):
-                    code = self._redacted(code)
+                    code = self.redacted(code)
                     raise WSSConnectionError(f"the call server refuses the setup: {code}")
 
     async def _read(self, socket: ClientConnection) -> None:
@@ -190,7 +190,7 @@ class ControlLink:
                 elif message is not None:
                     self._listener.control_message(message)
         except ConnectionClosed as closed:
-            self._log.warning("the control link broke: %s", self._redacted(str(closed)))
+            self._log.warning("the control link broke: %s", self.redacted(str(closed)))
 
     def _decode(self, data: str | bytes) -> control.ServerMessage | None:
         """The message, or None for one that is unknown, or malformed: those are counted, and logged once."""
@@ -206,12 +206,13 @@ class ControlLink:
             return None
         if isinstance(message, Unknown):
             if self._log.isEnabledFor(logging.DEBUG):
-                self._log.debug("skipped a message of type %s", self._redacted(message.type))
+                self._log.debug("skipped a message of type %s", self.redacted(message.type))
             return None
         self._log.debug("received %s", message.__struct_config__.tag)
         return message
 
-    def _redacted(self, text: str | None) -> str:
+    def redacted(self, text: str | None) -> str:
+        """What the server says, made safe to log."""
         key = self.config.api_key
         return redacted(text or "", () if key is None else (key,))
 

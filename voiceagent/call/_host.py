@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import enum
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,6 +27,19 @@ _handled_by: contextvars.ContextVar[CallHost | None] = contextvars.ContextVar("h
 """The host whose handler runs. Tasks that a handler starts inherit it."""
 
 
+class _Phase(enum.Enum):
+    """Where a host is with its tasks."""
+
+    RUNNING = enum.auto()
+    """They live in the task group."""
+
+    CLOSING = enum.auto()
+    """The group is cancelled and takes no more; handlers of what ends thereby have one step each."""
+
+    CLOSED = enum.auto()
+    """Nothing is left, and nothing begins."""
+
+
 class CallHost:
     """Runs calls.
 
@@ -42,7 +56,8 @@ class CallHost:
         self._running: set[asyncio.Task[None]] = set()
         self._call_tasks: dict[CallSession, asyncio.Task[None]] = {}
         self._handler_tasks: set[asyncio.Task[None]] = set()
-        self._late_handlers: set[asyncio.Task[None]] | None = set()
+        self._late_handlers: set[asyncio.Task[None]] = set()
+        self._phase = _Phase.RUNNING
         self.sessions: dict[str, CallSession] = {}
 
     @asynccontextmanager
@@ -50,10 +65,13 @@ class CallHost:
         """The time in which calls live. At its end they may end by themselves, then they are ended."""
         try:
             async with self._tasks:
-                yield
-                await self._wind_down()
-                for task in self._running:
-                    task.cancel()
+                try:
+                    yield
+                    await self._wind_down()
+                finally:
+                    self._phase = _Phase.CLOSING
+                    for task in self._running:
+                        task.cancel()
         finally:
             await self._cut_off_late_handlers()
 
@@ -79,7 +97,16 @@ class CallHost:
         """
         session = CallSession(call_in, self._config, self.start_handler, self._call_ended)
         self.sessions[session.call_id] = session
-        self._call_tasks[session] = self.start(self._serve(session, on_demand, announce, left))
+        task = self._call_tasks[session] = self.start(self._serve(session, on_demand, announce))
+
+        def done(_: asyncio.Task[None]) -> None:
+            # Not in the task itself: one that is cancelled before its first step does nothing at all.
+            session.end(EndReason.ABANDONED)
+            del self._call_tasks[session]
+            if left is not None:
+                left()
+
+        task.add_done_callback(done)
         return session
 
     async def end(self, session: CallSession) -> None:
@@ -107,33 +134,33 @@ class CallHost:
         """
         context = contextvars.copy_context()
         context.run(_handled_by.set, self)
-        try:
-            task = self.start(work, context)
-        except RuntimeError:
-            # The task group takes no more.
-            if self._late_handlers is None:
-                # A handler that was registered after the end: nothing is left to wait for it.
-                work.close()
-            else:
+        match self._phase:
+            case _Phase.RUNNING:
+                task = self.start(work, context)
+                self._handler_tasks.add(task)
+                task.add_done_callback(self._handler_tasks.discard)
+            case _Phase.CLOSING:
                 self._late_handlers.add(asyncio.get_running_loop().create_task(work, context=context))
-            return
-        self._handler_tasks.add(task)
-        task.add_done_callback(self._handler_tasks.discard)
+            case _Phase.CLOSED:
+                # Nothing is left that could wait for it.
+                work.close()
+                self._log.warning("a handler is not called: it was registered after the end")
 
     async def _cut_off_late_handlers(self) -> None:
-        late, self._late_handlers = self._late_handlers, None
-        if late:
+        try:
             await asyncio.sleep(0)
-            for task in late:
+        finally:
+            self._phase = _Phase.CLOSED
+            for task in self._late_handlers:
                 task.cancel()
-            await asyncio.wait(late)
+        if self._late_handlers:
+            await asyncio.wait(self._late_handlers)
 
     async def _serve(
         self,
         session: CallSession,
         on_demand: bool,
         announce: Callable[[CallSession], None] | None,
-        left: Callable[[], None] | None,
     ) -> None:
         """The call's own task."""
         try:
@@ -147,11 +174,6 @@ class CallHost:
         except Exception:
             # A defect that shows in one call must not end the others through the task group.
             self._log.exception("call %s: internal error", session.call_id)
-        finally:
-            session.end(EndReason.MEDIA_LOST)
-            del self._call_tasks[session]
-            if left is not None:
-                left()
 
     def _call_ended(self, session: CallSession) -> None:
         self.sessions.pop(session.call_id, None)
@@ -164,9 +186,10 @@ class CallHost:
 
     async def _wind_down(self) -> None:
         grace = self._config.grace_period
-        if self._call_tasks:
-            self._log.info("closing: %d calls have %g s to end", len(self._call_tasks), grace)
-            await asyncio.wait(tuple(self._call_tasks.values()), timeout=grace)
+        going_on = [task for session, task in self._call_tasks.items() if not session.over.is_set()]
+        if going_on:
+            self._log.info("closing: %d calls have %g s to end", len(going_on), grace)
+            await asyncio.wait(going_on, timeout=grace)
         if self._call_tasks:
             for session in tuple(self._call_tasks):
                 self.start(self.end(session))
@@ -190,7 +213,12 @@ async def served(call_in: control.CallIn, config: CallClientConfig) -> AsyncIter
     async with host.running():
         session = host.take(call_in, on_demand=True)
         try:
-            await session.ensure_link()
+            try:
+                await session.ensure_link()
+            except BaseException:
+                # Not ours yet: the server offers it again, and does not have to be told.
+                session.end(EndReason.ABANDONED)
+                raise
             try:
                 yield session
             except Exception as error:

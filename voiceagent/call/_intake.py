@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from voiceagent.call._control import ControlLink, request_id
-from voiceagent.call._secrets import redacted
 from voiceagent.call.events import INCOMING_CALL
 from voiceagent.call.exceptions import WSSConnectionError
 from voiceagent.wire import control
@@ -193,5 +192,5 @@ class Intake:
             self._link.send(control.SessionReady(session_id=session_id))
         else:
             # SESSION_BUSY: another worker was faster. The others: the caller has given up meanwhile.
-            self._log.info("session %s: not ours: %s", session_id, redacted(answer.error_code or "", ()))
+            self._log.info("session %s: not ours: %s", session_id, self._link.redacted(answer.error_code))
         return answer.ok

@@ -273,7 +273,7 @@ class MediaLink:
             )
 
     def _error(self, command: str, response: media.CommandResponseData) -> WSSCallError:
-        code = self._redacted(response.error_code) or "UNKNOWN"
+        code = self._code(response.error_code) or "UNKNOWN"
         text = self._redacted(response.error_message)
         if code == media.TIMEOUT:
             return WSSCallCommandTimeoutError(f"{command}: {text or 'the server ran out of time'}")
@@ -287,9 +287,13 @@ class MediaLink:
             return event
         return msgspec.structs.replace(
             event,
-            error_code=self._redacted(event.error_code) or None,
+            error_code=self._code(event.error_code) or None,
             error_message=self._redacted(event.error_message) or None,
         )
+
+    def _code(self, code: str | None) -> str:
+        """A known code is for programs to compare with, whatever it has in common with somebody's address."""
+        return code if code in media.ERROR_CODES else self._redacted(code)
 
     def _redacted(self, text: str | None) -> str:
         return redacted(text or "", self._private)

@@ -140,7 +140,7 @@ class ActiveCall:
             event: A constant of :mod:`voiceagent.call.events` or a member of ``CallEvent``.
             handler: Sync or async, with one argument (a dict of details) or none. Each of its calls runs
                 in a task of its own; what it raises is logged. A handler for ``CALL_TERMINATED`` that is
-                registered after the call's end is called at once.
+                registered after the call's end is called at once, as long as its client runs.
 
         Raises:
             ValueError: there is no such event.

@@ -52,8 +52,8 @@ class CallClient:
         Raises:
             ValueError: ``max_calls`` is less than 1.
         """
-        if max_calls is not None and max_calls < 1:
-            raise ValueError(f"max_calls is {max_calls}, but must be at least 1, or None for no limit")
+        if max_calls is not None and (not isinstance(max_calls, int) or max_calls < 1):
+            raise ValueError(f"max_calls is {max_calls!r}, but must be an int from 1, or None for no limit")
         self._config = config
         self._room = Room(max_calls)
         self._media_on_demand = media_on_demand

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
 import os
 import ssl
 from dataclasses import dataclass, field
@@ -149,12 +150,12 @@ class CallClientConfig:
             raise ValueError("base_url must not hold a query: paths are appended to it")
         object.__setattr__(self, "base_url", str(self.base_url).rstrip("/"))
         object.__setattr__(self, "api_key", _concealed("api_key", self.api_key))
-        if self.sample_rate not in frames.SAMPLE_RATES:
+        if not isinstance(self.sample_rate, int) or self.sample_rate not in frames.SAMPLE_RATES:
             raise ValueError(f"sample_rate is {self.sample_rate!r}, but must be one of {frames.SAMPLE_RATES}")
-        if self.buffer_size < frames.BYTES_PER_SAMPLE:
-            raise ValueError(f"buffer_size is {self.buffer_size!r}, but must be a positive number of bytes")
-        if self.grace_period < 0:
-            raise ValueError(f"grace_period is {self.grace_period!r}, but must not be negative")
+        if not isinstance(self.buffer_size, int) or self.buffer_size < frames.BYTES_PER_SAMPLE:
+            raise ValueError(f"buffer_size is {self.buffer_size!r}, but must be an int of at least 2 bytes")
+        if not isinstance(self.grace_period, int | float) or not 0 <= self.grace_period < math.inf:
+            raise ValueError(f"grace_period is {self.grace_period!r}, but must be a number of seconds from 0")
         if self.ca_file is not None and not self.ca_file:
             raise ValueError("ca_file is empty: pass a path, or None to trust the system's authorities")
 
