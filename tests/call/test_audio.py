@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+import numpy as np
 import pytest
 
 from tests.call.line import Line, line, noise, settle
@@ -231,6 +232,15 @@ async def test_who_waits_for_room_learns_that_the_caller_hung_up() -> None:
         there.caller.hang_up()
         with pytest.raises(BufferClosedError):
             await producing
+
+
+@virtual_time
+async def test_samples_that_would_be_noise_are_refused() -> None:
+    async with line() as phone:
+        _, call = await phone.talk()
+        with pytest.raises(TypeError, match=r"format 'f' is no PCM: convert it to 16-bit integers"):
+            await call.send_audio(np.zeros(480, dtype=np.float32))
+        assert call.get_send_audio_buffer_size() == 0
 
 
 @virtual_time

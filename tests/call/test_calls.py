@@ -194,6 +194,30 @@ async def test_a_ring_time_that_the_line_cannot_do_is_refused() -> None:
 
 
 @virtual_time
+async def test_a_number_to_ring_is_no_ring_time() -> None:
+    async with line() as phone:
+        _, call = await phone.ring()
+        with pytest.raises(
+            TypeError, match=r"must be a number, not str: connect\(\) rings the number that was"
+        ):
+            await call.connect("+15550177")  # type: ignore[arg-type]
+
+
+@virtual_time
+async def test_a_goodbye_that_is_cut_off_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with line() as phone:
+        for drained in (False, True):
+            caplog.clear()
+            _, call = await phone.talk()
+            await call.send_audio(noise(1000))
+            if drained:
+                await call.drained()
+            await call.disconnect()
+            assert ("1000 ms of its audio were not played: drained() waits" in caplog.text) is not drained
+
+
+@virtual_time
 async def test_a_server_that_does_not_answer_a_command_is_waited_for_its_deadline() -> None:
     async with line() as phone:
         phone.exchange.faults.order("call.answer", Fault(silent=True))

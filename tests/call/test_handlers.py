@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from voiceagent.call import CallEvent, events
+from voiceagent.call import ActiveCall, CallClient, CallClientConfig, CallEvent, events
 from voiceagent.call._handlers import Handlers, run
 from voiceagent.call.exceptions import BufferClosedError, WSSCallClosedError
 
@@ -82,6 +82,14 @@ async def test_a_handler_that_raises_is_logged_with_its_call(caplog: pytest.LogC
     assert await call_all(handlers, None) == [False]
     assert "call 7: the handler failed" in caplog.text
     assert "no such customer" in caplog.text
+
+
+def test_forgotten_brackets_show_at_once() -> None:
+    with pytest.raises(TypeError, match=r"@client.on\(events.INCOMING_CALL\)"):
+
+        @CallClient(CallClientConfig.sandbox("key-0123456789", "connector")).on  # type: ignore[call-overload]
+        async def handle(call: ActiveCall) -> None:
+            """Never registered."""
 
 
 def test_mistakes_show_when_the_handler_is_registered() -> None:

@@ -307,6 +307,33 @@ def test_the_public_clients_text_needs_a_config_for_the_sample_rate() -> None:
         ActiveCall.from_json(json.dumps(OFFER))
 
 
+def test_a_hand_off_that_is_used_without_entering_it_says_how() -> None:
+    offered = ActiveCall.from_json(json.dumps(OFFER), SETTINGS)
+    assert repr(offered) == "<handed-off call call-1: enter it with 'async with'>"
+    with pytest.raises(AttributeError, match=r"no 'answer' .* async with ActiveCall.from_json"):
+        offered.answer()  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match=r"takes the text of to_json\(\), not dict"):
+        ActiveCall.from_json(OFFER, SETTINGS)  # type: ignore[arg-type]
+
+
+@virtual_time
+async def test_entering_a_hand_off_keeps_to_the_programs_deadline() -> None:
+    loop = asyncio.get_running_loop()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        text = json.dumps(OFFER | {"session_url": f"ws://127.0.0.1:{port}/media"})
+        began = loop.time()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1), ActiveCall.from_json(text, SETTINGS):
+                pytest.fail("the server says nothing")
+        assert loop.time() - began < 3
+
+
 @virtual_time
 async def test_a_server_that_is_not_there_is_an_error_on_entering() -> None:
     with pytest.raises(WSSMediaError, match="cannot reach"):

@@ -7,10 +7,12 @@ import asyncio
 import pytest
 
 from tests.call.line import CALLEE, CALLER, Inbox, config, line, settle
+from tests.call.scripted import ScriptedServer
 from tests.virtual_time import virtual_time
-from voiceagent.call import CallClient, CallState
+from voiceagent.call import CallClient, CallState, events
 from voiceagent.sandbox.exchange import CallState as There
 from voiceagent.sandbox.exchange import Exchange
+from voiceagent.wire import control
 
 
 @virtual_time
@@ -50,6 +52,33 @@ async def test_room_is_left_by_callers_who_give_up() -> None:
             call = await inbox.take()
             there.caller.hang_up()
             await call.wait_terminated()
+
+
+@pytest.mark.parametrize("on_demand", [False, True])
+def test_room_is_left_by_a_call_that_is_over_before_its_task_has_begun(on_demand: bool) -> None:
+    @virtual_time
+    async def run() -> None:
+        async with ScriptedServer() as server:
+            client = CallClient(server.config(), max_calls=1, media_on_demand=on_demand)
+            client.on(events.INCOMING_CALL, lambda call: call.wait_terminated())
+            link = await server.connected(client)
+            worker = client._worker
+            assert worker is not None
+            take = worker._take
+
+            def take_and_close(call_in: control.CallIn, reject: bool) -> None:
+                # What another process sends may be read in the very next step.
+                take(call_in, reject)
+                worker.control_message(control.SessionClosed(session_id=call_in.session_id))
+
+            worker._intake._take = take_and_close
+            await server.offer(link)
+            await asyncio.sleep(3)
+            assert worker._host._call_tasks == {}
+            await server.offer(link, number=2)
+            await client.disconnect()
+
+    run()
 
 
 @virtual_time

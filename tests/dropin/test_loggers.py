@@ -112,9 +112,9 @@ def test_a_level_of_the_package_holds_for_its_links(package: str, prefix: str) -
 @pytest.mark.parametrize(("package", "prefix"), SDKS)
 def test_the_library_brings_no_handler_that_prints(package: str, prefix: str) -> None:
     sdk_of(package)
-    assert [type(handler) for handler in logging.getLogger(package).handlers] == [logging.NullHandler]
-    for part in ("media_connection", "control_connection"):
-        assert logging.getLogger(f"{package}.{part}").handlers == []
+    # Not even one that does nothing: it would keep Python from printing errors where nobody set up logging.
+    for name in (package, f"{package}.media_connection", f"{package}.control_connection"):
+        assert logging.getLogger(name).handlers == []
 
 
 def test_a_program_that_uses_the_name_of_the_project_finds_the_records_there() -> None:

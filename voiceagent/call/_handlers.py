@@ -20,6 +20,9 @@ Spawn = Callable[[Coroutine[Any, Any, None]], object]
 """Starts a task whose end the client waits for."""
 
 
+_EXAMPLES = {"client": "INCOMING_CALL", "call": "CALL_TERMINATED"}
+
+
 class Handlers:
     """The handlers of one client or one call, by event name."""
 
@@ -34,11 +37,21 @@ class Handlers:
             ValueError: there is no such event.
             TypeError: the handler cannot be called, or needs more than one argument.
         """
-        name = str(event)
-        if name not in self._handlers:
+        self.check(event)
+        self._handlers[str(event)].append((handler, _takes_argument(handler)))
+
+    def check(self, event: str) -> None:
+        """Refuse what is no event.
+
+        Raises:
+            ValueError: there is no such event.
+            TypeError: it is no name at all, but a handler, for example.
+        """
+        if not isinstance(event, str):
+            raise TypeError(f"on() takes the event first: @{self._owner}.on(events.{_EXAMPLES[self._owner]})")
+        if str(event) not in self._handlers:
             known = ", ".join(sorted(self._handlers))
-            raise ValueError(f"no event {name!r} on a {self._owner}: it has {known}")
-        self._handlers[name].append((handler, _takes_argument(handler)))
+            raise ValueError(f"no event {str(event)!r} on a {self._owner}: it has {known}")
 
     def has(self, event: str) -> bool:
         """Whether anybody listens."""

@@ -188,7 +188,7 @@ class CallHost:
         grace = self._config.grace_period
         going_on = [task for session, task in self._call_tasks.items() if not session.over.is_set()]
         if going_on:
-            self._log.info("closing: %d calls have %g s to end", len(going_on), grace)
+            self._log.info("closing: calls that go on: %d; they have %g s to end", len(going_on), grace)
             await asyncio.wait(going_on, timeout=grace)
         if self._call_tasks:
             for session in tuple(self._call_tasks):

@@ -104,7 +104,7 @@ class MediaLink:
                 self._socket = await self._connect()
                 break
             except WSSAuthenticationError as error:
-                raise WSSMediaError(str(error)) from None
+                raise WSSMediaError(f"{error} (any more, if the call was offered again meanwhile)") from None
             except WSSConnectionError as error:
                 if attempt == OPEN_ATTEMPTS:
                     raise WSSMediaError(str(error)) from None

@@ -29,6 +29,9 @@ from voiceagent.wire import control, encode, handoff, media
 CONGESTION_DELAY = 0.02
 """Seconds after which a network that was too slow is tried again."""
 
+WORTH_TELLING_MS = 100
+"""The playback position lags by a request: less than this may well have been played."""
+
 
 class CallState(enum.StrEnum):
     """Where a call is, as the agent sees it."""
@@ -55,6 +58,8 @@ _ALLOWED: dict[str, frozenset[CallState]] = {
 }
 
 _FAILED = {media.ANSWER: CallEvent.CALL_ANSWER_FAILED, media.CONNECT: CallEvent.CALL_CONNECT_FAILED}
+
+_OURS = frozenset({EndReason.CLOSED, EndReason.DISCONNECTED, EndReason.FORCED})
 
 _ENDS = {media.CLOSE: EndReason.CLOSED, media.DISCONNECT: EndReason.DISCONNECTED}
 
@@ -148,7 +153,13 @@ class CallSession:
         if reason is EndReason.TERMINATED and self._leaving is not None:
             # A server may say that the call is over before it says that our command, which ended it, is done.
             reason = self._leaving
-        self._log.info("call %s: over: %s", self.call_id, reason)
+        playback = self.outgoing.playback
+        unheard_ms = playback.queued_ms - playback.played_ms
+        if reason in _OURS and unheard_ms > WORTH_TELLING_MS:
+            text = "call %s: over: %s; %d ms of its audio were not played: drained() waits for that"
+            self._log.info(text, self.call_id, reason, unheard_ms)
+        else:
+            self._log.info("call %s: over: %s", self.call_id, reason)
         self.state = CallState.DISCONNECTED
         self.end_reason = reason
         if self._retry is not None:
@@ -165,6 +176,10 @@ class CallSession:
         self._ended(self)
 
     # Handlers -----------------------------------------------------------------------------------------
+
+    def check_event(self, event: str) -> None:
+        """Refuse what is no event of a call."""
+        self._handlers.check(event)
 
     def add_handler(self, event: str, handler: Handler) -> None:
         """Register a handler. One that is late for the end of the call is called for it all the same."""

@@ -144,7 +144,7 @@ async def open_websocket(
     except asyncio.CancelledError as cancelled:
         raise cancelled.with_traceback(None) from None
     except (WebSocketException, OSError, EOFError, ValueError, ImportError) as error:
-        refusal = _refusal(url, error, _tls_error(connections, error), headers)
+        refusal = _refusal(url, error, _tls_error(connections, error), headers, config.ca_file)
     # Outside the handler, so that the error's chain holds no object that holds the headers.
     raise refusal
 
@@ -162,7 +162,11 @@ def write(socket: ClientConnection, message: str | bytes) -> None:
 
 
 def _refusal(
-    url: str, error: Exception, tls_error: ssl.SSLError | None, headers: Mapping[str, str]
+    url: str,
+    error: Exception,
+    tls_error: ssl.SSLError | None,
+    headers: Mapping[str, str],
+    ca_file: str | None,
 ) -> WSSError:
     address = urlsplit(url)
     secrets = [value.removeprefix("Bearer ") for value in headers.values() if isinstance(value, Secret)]
@@ -175,10 +179,14 @@ def _refusal(
             return WSSAuthenticationError(f"the call server refuses the credentials: {text}")
         return WSSConnectionError(f"the call server answers HTTP {response.status_code}: {text}")
     if isinstance(tls_error, ssl.SSLCertVerificationError):
-        return WSSConnectionError(
-            f"the call server's certificate is not trusted ({tls_error.verify_message}); "
-            "for a server with its own certificate authority pass ca_file"
-        )
+        problem = tls_error.verify_message
+        if "mismatch" in problem:
+            advice = "is the host of base_url right?"
+        elif ca_file is not None:
+            advice = f"ca_file {ca_file!r} names the only authorities to trust"
+        else:
+            advice = "for a server with its own certificate authority pass ca_file"
+        return WSSConnectionError(f"the call server's certificate is not trusted ({problem}); {advice}")
     if tls_error is not None:
         reason = tls_error.reason or tls_error
         return WSSAuthenticationError(f"the call server refuses the TLS connection: {reason}")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, NamedTuple, Self, overload
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
 
 from voiceagent.call._handlers import AnyHandler, Handler
 from voiceagent.call._host import served
 from voiceagent.call._secrets import Secret
 from voiceagent.call._session import CallSession, CallState
+from voiceagent.call._takeover import HandedOffCall
 from voiceagent.call.base import Capabilities, EndReason, Playback
 from voiceagent.call.config import DEFAULT_BASE_URL, CallClientConfig
 from voiceagent.wire import control, handoff, media
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 class Counters(NamedTuple):
@@ -146,6 +150,7 @@ class ActiveCall:
             ValueError: there is no such event.
             TypeError: the handler needs more than one argument.
         """
+        self._session.check_event(event)
 
         def register(handler: AnyHandler) -> AnyHandler:
             self._session.add_handler(event, handler)
@@ -184,9 +189,7 @@ class ActiveCall:
         return self._session.hand_off()
 
     @classmethod
-    def from_json(
-        cls, text: str | bytes, config: CallClientConfig | None = None
-    ) -> AbstractAsyncContextManager[Self]:
+    def from_json(cls, text: str | bytes, config: CallClientConfig | None = None) -> HandedOffCall[Self]:
         """Take a call that another process handed off with :meth:`to_json`. It takes no client and no key.
 
         ::
@@ -209,7 +212,11 @@ class ActiveCall:
             WSSMediaError: on entering: the media link cannot be opened.
         """
         # First of all, so that no report of an error in what follows shows it among its variables.
-        text = Secret(text if isinstance(text, str) else text.decode(errors="replace"))
+        if isinstance(text, bytes):
+            text = text.decode(errors="replace")
+        if not isinstance(text, str):
+            raise TypeError(f"from_json() takes the text of to_json(), not {type(text).__name__}")
+        text = Secret(text)
         offer = handoff.decode_handoff(text)
         if config is None:
             if offer.sample_rate is None:
@@ -236,7 +243,7 @@ class ActiveCall:
             async with served(call_in, config) as session:
                 yield cls(session)
 
-        return taken()
+        return HandedOffCall(offer.id, taken)
 
     # Commands -----------------------------------------------------------------------------------------
 
@@ -255,7 +262,13 @@ class ActiveCall:
 
         Raises:
             ValueError: the ring time is out of range.
+            TypeError: it is no number.
         """
+        if not isinstance(ring_time_seconds, int | float):
+            raise TypeError(
+                f"ring_time_seconds must be a number, not {type(ring_time_seconds).__name__}: "
+                "connect() rings the number that was called"
+            )
         shortest, longest = media.RING_SECONDS
         if not shortest <= ring_time_seconds <= longest:
             raise ValueError(f"ring_time_seconds is {ring_time_seconds}, but must be {shortest} to {longest}")
@@ -308,13 +321,14 @@ class ActiveCall:
         """
         return self._session.incoming
 
-    async def send_audio(self, audio_data: bytes, *, wait: bool = False) -> None:
+    async def send_audio(self, audio_data: Buffer, *, wait: bool = False) -> None:
         """Queue audio for playback. It leaves when the server asks for it.
 
         Audio may be queued before the call is answered; it is played from then on.
 
         Args:
-            audio_data: PCM in whole samples, of any length that fits.
+            audio_data: PCM in whole samples, of any length that fits: bytes, or anything that holds 16-bit
+                integers or raw bytes, such as a numpy array of int16.
             wait: Wait for room instead of raising ``BufferFullError``. What waits when the queue is cleared
                 is dropped, too: it belongs to the audio that was cleared.
 
@@ -322,8 +336,9 @@ class ActiveCall:
             ValueError: the audio ends in half a sample.
             BufferFullError: it does not fit, and nothing of it was queued.
             BufferClosedError: the call has ended.
+            TypeError: it holds other numbers than 16-bit integers.
         """
-        pcm = audio_data if type(audio_data) is bytes else bytes(memoryview(audio_data))
+        pcm = audio_data if type(audio_data) is bytes else _pcm(audio_data)
         session = self._session
         if wait:
             await session.queue_all(pcm)
@@ -358,3 +373,11 @@ class ActiveCall:
         while the call is pending and nobody listens.
         """
         await self._session.outgoing.drained()
+
+
+def _pcm(audio: Buffer) -> bytes:
+    """The bytes of a buffer. Floating-point samples would be noise on the line."""
+    view = memoryview(audio)
+    if view.format.lstrip("@=<>!") not in ("c", "b", "B", "h", "H"):
+        raise TypeError(f"audio of format {view.format!r} is no PCM: convert it to 16-bit integers")
+    return view.tobytes()

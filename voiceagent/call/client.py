@@ -51,7 +51,13 @@ class CallClient:
 
         Raises:
             ValueError: ``max_calls`` is less than 1.
+            TypeError: ``config`` is no configuration.
         """
+        if not isinstance(config, CallClientConfig):
+            raise TypeError(
+                f"config is a {type(config).__name__}, but must be made by CallClientConfig.sandbox() "
+                "or .production()"
+            )
         if max_calls is not None and (not isinstance(max_calls, int) or max_calls < 1):
             raise ValueError(f"max_calls is {max_calls!r}, but must be an int from 1, or None for no limit")
         self._config = config
@@ -109,6 +115,7 @@ class CallClient:
             ValueError: there is no such event.
             TypeError: the handler needs more than one argument.
         """
+        self._handlers.check(event)
 
         def register(handler: AnyHandler) -> AnyHandler:
             self._handlers.add(event, handler)

@@ -3,17 +3,19 @@
 Rule: it only renames. Without a ``base_url`` the client connects to ``VOICEAGENT_CALL_URL``, if that is set.
 """
 
-import logging
 from typing import ClassVar
 
 from agentao_sdk import events, exceptions
 from agentao_sdk.events import CallEvent, ClientEvent
-from voiceagent.call import ActiveCall, CallClient, CallClientConfig
+from voiceagent.call import ActiveCall, CallClient, CallClientConfig, CallState, ConnectionState, EndReason
 
 __all__ = [
     "ActiveCall",
     "CallEvent",
+    "CallState",
     "ClientEvent",
+    "ConnectionState",
+    "EndReason",
     "AgenTaoClient",
     "AgenTaoClientConfig",
     "events",
@@ -29,6 +31,3 @@ class AgenTaoClientConfig(CallClientConfig):
 
 class AgenTaoClient(CallClient):
     """:class:`voiceagent.call.CallClient` under its AgenTao name."""
-
-
-logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -3,17 +3,19 @@
 Rule: it only renames. Without a ``base_url`` the client connects to ``VOICEAGENT_CALL_URL``, if that is set.
 """
 
-import logging
 from typing import ClassVar
 
 from telcoflow_sdk import events, exceptions
 from telcoflow_sdk.events import CallEvent, ClientEvent
-from voiceagent.call import ActiveCall, CallClient, CallClientConfig
+from voiceagent.call import ActiveCall, CallClient, CallClientConfig, CallState, ConnectionState, EndReason
 
 __all__ = [
     "ActiveCall",
     "CallEvent",
+    "CallState",
     "ClientEvent",
+    "ConnectionState",
+    "EndReason",
     "TelcoflowClient",
     "TelcoflowClientConfig",
     "events",
@@ -29,6 +31,3 @@ class TelcoflowClientConfig(CallClientConfig):
 
 class TelcoflowClient(CallClient):
     """:class:`voiceagent.call.CallClient` under its Telcoflow name."""
-
-
-logging.getLogger(__name__).addHandler(logging.NullHandler())
