@@ -36,6 +36,15 @@ def sdk_of(package: str) -> ModuleType:
 
 
 @pytest.mark.parametrize(("package", "prefix"), SDKS)
+def test_what_a_program_compares_with_is_there_too(package: str, prefix: str) -> None:
+    sdk = sdk_of(package)
+    for name in ("CallState", "ConnectionState", "EndReason"):
+        assert getattr(sdk, name) is getattr(voiceagent.call, name)
+        assert name in sdk.__all__
+    assert not hasattr(sdk, "__version__")
+
+
+@pytest.mark.parametrize(("package", "prefix"), SDKS)
 def test_every_row_of_the_api_reference_is_there(package: str, prefix: str) -> None:
     sdk = sdk_of(package)
     client, config = getattr(sdk, f"{prefix}Client"), getattr(sdk, f"{prefix}ClientConfig")
