@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 
 from tests.call.state_machine.calls import HandedOff, Seen
@@ -42,14 +43,14 @@ class Orders:
         return self.may_fail(media.TIMEOUT, *wires) or not self.silent.isdisjoint(wires)
 
 
-class Action:
+class Action(ABC):
     """Something that the program does with a call."""
 
     name: str
 
+    @abstractmethod
     async def do(self, seen: Seen) -> object:
         """Do it. Notes on the call what it may lead to."""
-        raise NotImplementedError
 
     def deadline(self, attempt: Attempt) -> float:
         """When it must have come to an end."""
