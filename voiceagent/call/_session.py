@@ -59,9 +59,9 @@ _ALLOWED: dict[str, frozenset[CallState]] = {
 
 _FAILED = {media.ANSWER: CallEvent.CALL_ANSWER_FAILED, media.CONNECT: CallEvent.CALL_CONNECT_FAILED}
 
-_OURS = frozenset({EndReason.CLOSED, EndReason.DISCONNECTED, EndReason.FORCED})
-
 _ENDS = {media.CLOSE: EndReason.CLOSED, media.DISCONNECT: EndReason.DISCONNECTED}
+
+_OURS = frozenset({*_ENDS.values(), EndReason.FORCED})
 
 
 class CallSession:

@@ -8,10 +8,9 @@ from typing import Any
 
 from voiceagent.cli import CommandError
 from voiceagent.cli.scripts import CallScript, read_call_script
+from voiceagent.sandbox.leg import TICK_SECONDS
 from voiceagent.sandbox.operator import LiveOperator, Operator, OperatorError
-
-TICKS_PER_SECOND = 50
-"""The exchange moves audio every 20 ms."""
+from voiceagent.wire.frames import ms_to_bytes
 
 
 def run_call(scenario: Path, call_url: str | None, live_url: str | None, timeout: float) -> None:
@@ -83,10 +82,10 @@ def _why_unanswered(end_reason: str, *, claimed: bool) -> str:
 
 
 def _audible_seconds(pcm: bytes, sample_rate: int) -> float:
-    """How much of 16-bit mono PCM is no silence, in ticks of 20 ms; the exchange's silence is zeros."""
-    tick = sample_rate // TICKS_PER_SECOND * 2
+    """How much of 16-bit mono PCM is no silence, in the exchange's ticks; its silence is zeros."""
+    tick = ms_to_bytes(TICK_SECONDS * 1000, sample_rate)
     audible = sum(1 for at in range(0, len(pcm), tick) if any(pcm[at : at + tick]))
-    return audible / TICKS_PER_SECOND
+    return audible * TICK_SECONDS
 
 
 def _line(event: dict[str, Any]) -> str:

@@ -12,12 +12,15 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
-from voiceagent.sandbox.exchange.log import EventLog
 from voiceagent.sandbox.exchange.mixer import Mixer, Mode
 from voiceagent.sandbox.exchange.parties import Party, Ring, RingResult
 from voiceagent.sandbox.leg import Leg, LegState
+from voiceagent.sandbox.log import EventLog
 from voiceagent.sandbox.violations import Violations
 from voiceagent.wire import media
+
+MAX_EVENTS = 1000
+"""Events of a call that are kept."""
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +115,7 @@ class ExchangeCall:
         self.callee = Leg(to, sample_rate=sample_rate, on_hang_up=self._hung_up)
         self.state = CallState.RINGING
         self.end_reason: str | None = None
-        self.log = EventLog()
+        self.log = EventLog(MAX_EVENTS)
         self.violations = Violations(f"call {self.call_id}")
         self.session: Session | None = None
         self.agent: Agent | None = None

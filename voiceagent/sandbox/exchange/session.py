@@ -62,7 +62,6 @@ class SessionState(StrEnum):
 
     OFFERED = "OFFERED"
     OPEN = "OPEN"
-    CLOSED = "CLOSED"
 
 
 class Session:
@@ -138,7 +137,6 @@ class Session:
         """End the offer, and tell those who know of it."""
         if self._claim_timer is not None:
             self._claim_timer.cancel()
-        self.state = SessionState.CLOSED
         self._board.closed(self, reason)
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import deque
 from typing import Any
 
+from voiceagent.sandbox.log import EventLog
 from voiceagent.sandbox.violations import Violations
 
 MAX_EVENTS = 5000
 MAX_TEXTS = 1000
 MAX_TEXT_BYTES = 4 << 20
 """Size, as JSON, of the texts of a session that are kept, and of its tool responses."""
-
-MAX_DETAIL = 500
-"""Characters of a text in an event."""
 
 AUDIO_SECONDS = 60
 """The latest caller audio that is kept, in seconds."""
@@ -54,7 +51,6 @@ class SessionRecord:
         texts: Texts that the client sent, in realtime input or as content.
         audio_bytes: Bytes of caller audio received, at the client's rate.
         violations: What the client sent that is malformed.
-        events: ``{at_ms, event, ...}``, milliseconds since the connection began; the latest 5000.
         closed: Whether the connection is over.
         close_code: With which code, if it was closed with one.
         close_reason: With which reason.
@@ -70,20 +66,20 @@ class SessionRecord:
         self.texts = Latest()
         self.audio_bytes = 0
         self.violations = Violations(f"live session {session_id}")
-        self.events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
         self.closed = False
         self.close_code: int | None = None
         self.close_reason = ""
         self._audio = bytearray()
-        self._began = asyncio.get_running_loop().time()
+        self._log = EventLog(MAX_EVENTS)
 
     def note(self, event: str, **details: Any) -> None:
         """Add an event that happens now."""
-        elapsed = asyncio.get_running_loop().time() - self._began
-        kept = {
-            key: value[:MAX_DETAIL] if isinstance(value, str) else value for key, value in details.items()
-        }
-        self.events.append({"at_ms": round(elapsed * 1000), "event": event, **kept})
+        self._log.add(event, **details)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """``{at_ms, event, ...}``, milliseconds since the connection began; the latest 5000."""
+        return self._log.snapshot()
 
     def keep_audio(self, pcm: bytes) -> None:
         """Keep caller audio (16 kHz); the oldest goes first."""
@@ -120,7 +116,7 @@ class SessionRecord:
             "texts": list(self.texts),
             "audio_bytes": self.audio_bytes,
             "violations": self.violations.snapshot(),
-            "events": list(self.events),
+            "events": self.events,
             "closed": self.closed,
             "close_code": self.close_code,
             "close_reason": self.close_reason,

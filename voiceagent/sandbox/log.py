@@ -1,29 +1,25 @@
-"""What happened in one call, for whoever tests an agent: events with times."""
+"""What happened in one call or session, for whoever tests an agent: events with times."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Any
 
-MAX_EVENTS = 1000
-
-MAX_TEXT = 500
-"""Characters of a detail that are kept: some are what the agent sent."""
+from voiceagent.sandbox.violations import MAX_TEXT
 
 
 class EventLog:
-    """What happened, with milliseconds since the call began. The newest are kept."""
+    """What happened, in milliseconds since it began. The newest are kept, of long texts the beginning."""
 
-    def __init__(self) -> None:
-        """Starts the call's clock."""
+    def __init__(self, most: int) -> None:
+        """Start the clock; ``most`` events are kept."""
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
-        self._events: list[dict[str, Any]] = []
+        self._events: deque[dict[str, Any]] = deque(maxlen=most)
 
     def add(self, event: str, **details: Any) -> None:
         """Note an event."""
-        if len(self._events) >= MAX_EVENTS:
-            del self._events[: MAX_EVENTS // 10]
         at_ms = round((self._loop.time() - self._began) * 1000)
         kept = {
             name: value[:MAX_TEXT] if isinstance(value, str) else value for name, value in details.items()
