@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tests.pcm import noise_ms
 from voiceagent.call import ActiveCall, CallClient, CallClientConfig, events
 from voiceagent.sandbox.exchange import Exchange, ExchangeCall
 
@@ -17,9 +16,7 @@ CALLER, CALLEE = "+15550100", "+15550199"
 
 def noise(ms: float, seed: int = 1, rate: int = 24000) -> bytes:
     """PCM without a silent sample, that no other seed produces."""
-    dice = random.Random(seed)
-    count = int(ms * rate / 1000)
-    return struct.pack(f"<{count}h", *(dice.randint(1, 8000) * dice.choice((1, -1)) for _ in range(count)))
+    return noise_ms(ms, seed, rate)
 
 
 def config(exchange: Exchange, **changes: Any) -> CallClientConfig:

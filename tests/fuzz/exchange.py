@@ -23,7 +23,8 @@ from tests.fuzz.hostile_agent import FLOODS, HostileLink, agent_flood, agent_ste
 from tests.fuzz.hunt import Unprepared
 from tests.fuzz.inputs import frame
 from tests.fuzz.watch import Defect, Watch, no_tasks_left
-from tests.sandbox.raw_client import CALLEE, CALLER, Agent, Worker, noise
+from tests.pcm import noise
+from tests.sandbox.raw_client import CALLEE, CALLER, Agent, Worker
 from tests.virtual_time import run_virtual
 from voiceagent.sandbox.exchange import Exchange, ExchangeCall
 from voiceagent.wire import WireError, control, encode, frames, media

@@ -8,11 +8,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import numpy as np
-
 from tests.interop.official import DEADLINE, Program, from_text, to_text
+from tests.pcm import noise_ms, spoken
 from tests.sandbox.raw_client import CALLEE, CALLER
-from tests.sandbox.raw_client import noise as samples_of_noise
 from voiceagent.sandbox.exchange import Exchange, ExchangeCall, Party
 from voiceagent.sandbox.leg import Leg
 
@@ -23,13 +21,7 @@ RINGS_MS = 20
 
 def noise(ms: float, seed: int, rate: int = RATE) -> bytes:
     """PCM without a silent sample, that no other seed produces."""
-    return samples_of_noise(int(ms * rate / 1000), seed)
-
-
-def spoken(pcm: bytes) -> bytes:
-    """All samples but the silent ones. A late piece of :func:`noise` leaves a gap; no byte may be missing."""
-    samples = np.frombuffer(pcm, dtype="<i2")
-    return samples[samples != 0].tobytes()
+    return noise_ms(ms, seed, rate)
 
 
 async def heard_by(leg: Leg, pcm: bytes) -> None:

@@ -7,7 +7,8 @@ import asyncio
 import aiohttp
 import pytest
 
-from tests.interop.office import Agent, Office, heard_by, noise, office, spoken
+from tests.interop.office import Agent, Office, heard_by, noise, office
+from tests.pcm import spoken
 from tests.sandbox.raw_client import CALLEE
 from voiceagent.sandbox.exchange import Behaviour, CallState, ExchangeCall, Party
 

@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from tests.interop.office import RATE, Agent, heard_by, linked, noise, open_exchange, spoken, taken
+from tests.interop.office import RATE, Agent, heard_by, linked, noise, open_exchange, taken
 from tests.interop.official import DEADLINE, Program
+from tests.pcm import spoken
 from tests.sandbox.raw_client import CALLEE, CALLER
 from voiceagent.call import ActiveCall, CallClient, CallClientConfig, CallState, EndReason, events
 from voiceagent.sandbox.exchange import CallState as LineState

@@ -7,7 +7,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from tests.interop.office import Agent, heard_by, line_time, noise, office, spoken
+from tests.interop.office import Agent, heard_by, line_time, noise, office
+from tests.pcm import spoken
 from tests.sandbox.raw_client import CALLEE
 from voiceagent.sandbox.exchange import Behaviour, CallState, ExchangeCall, Mode, Party
 

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from tests.pcm import spoken
 from voiceagent.sandbox.document import read_yaml
 from voiceagent.sandbox.operator import LiveOperator, Operator
 from voiceagent.sandbox.speech import speak
@@ -54,19 +53,12 @@ def renamed(source: str) -> str:
 
 def agent_says(text: str) -> bytes:
     """The samples of what the model says, without silence."""
-    return sound(speak(text, sample_rate=RATE, voice="en-US"))
+    return spoken(speak(text, sample_rate=RATE, voice="en-US"))
 
 
 def caller_says(text: str) -> bytes:
     """PCM of a party's speech."""
     return speak(text, sample_rate=RATE, voice="en-GB")
-
-
-def sound(pcm: bytes) -> bytes:
-    """The samples that are not zero: what remains the same if a busy machine lets a pause slip in."""
-    samples = np.frombuffer(pcm, "<i2")
-    loud: bytes = samples[samples != 0].tobytes()
-    return loud
 
 
 @dataclass
@@ -112,7 +104,7 @@ class Stage:
 
     async def heard(self, call_id: str, leg: str = "caller") -> bytes:
         """The sound that a party has heard."""
-        return sound(await self.operator.heard(call_id, leg=leg))
+        return spoken(await self.operator.heard(call_id, leg=leg))
 
     async def sessions(self, count: int) -> list[dict[str, Any]]:
         """The live sessions, all of them closed: the program gave its connections back."""

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.programs.stage import CALLER, DEADLINE, HERE, Stage, agent_says, caller_says, renamed, sound, stage
+from tests.pcm import spoken
+from tests.programs.stage import CALLER, DEADLINE, HERE, Stage, agent_says, caller_says, renamed, stage
 
 PROGRAMS = sorted(path.stem for path in HERE.glob("*.yaml"))
 STRANGER = "+15550142"
@@ -72,12 +73,12 @@ async def test_voicemail_takes_a_message_also_from_who_hangs_up_and_connects_in_
 
         assert (await on.ended(hasty))["end_reason"] == "caller_hangup"
         message = await on.reported("message_saved", hasty)
-        assert sound(caller_says("it is me")) in recorded(on.folder / message["file"])
+        assert spoken(caller_says("it is me")) in recorded(on.folder / message["file"])
 
         assert (await on.ended(patient))["end_reason"] == "agent_disconnect"
         message = await on.reported("message_saved", patient)
         assert message["text"] == "please call me back on Monday"
-        assert sound(caller_says(message["text"])) in recorded(on.folder / message["file"])
+        assert spoken(caller_says(message["text"])) in recorded(on.folder / message["file"])
         heard = await on.heard(patient)
         assert heard.startswith(agent_says("Leave a message."))
         assert heard.endswith(agent_says("Thank you. Goodbye."))
@@ -98,7 +99,7 @@ async def test_voicemail_takes_a_message_also_from_who_hangs_up_and_connects_in_
 def recorded(file: Path) -> bytes:
     with wave.open(str(file)) as wav:
         assert (wav.getnchannels(), wav.getsampwidth(), wav.getframerate()) == (1, 2, 24_000)
-        return sound(wav.readframes(wav.getnframes()))
+        return spoken(wav.readframes(wav.getnframes()))
 
 
 @pytest.mark.realtime
@@ -170,15 +171,15 @@ async def test_coaching_is_whispered_to_the_callee_and_never_to_the_caller(tmp_p
 
         # They talk on without the agent.
         await on.operator.say(call_id, caller_says(farewell))
-        expected = sound(caller_says(complaint)) + agent_says("Offer her ten percent.")
-        expected += sound(caller_says(farewell))
+        expected = spoken(caller_says(complaint)) + agent_says("Offer her ten percent.")
+        expected += spoken(caller_says(farewell))
 
         async def all_heard() -> bool:
             return len(await on.heard(call_id, "callee")) >= len(expected)
 
         await on.until(all_heard, "the callee has not heard the farewell")
         assert await on.heard(call_id, "callee") == expected
-        assert await on.heard(call_id) == sound(caller_says(concession)), "nothing but the salesperson"
+        assert await on.heard(call_id) == spoken(caller_says(concession)), "nothing but the salesperson"
         await on.operator.hangup(call_id, leg="callee")
         assert (await on.ended(call_id))["end_reason"] == "callee_hangup"
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import struct
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine
@@ -22,14 +20,6 @@ from voiceagent.wire.frames import encode_frame
 DEADLINE = 60.0
 
 M = TypeVar("M")
-
-
-def noise(samples: int, seed: int, loudness: int = 8000) -> bytes:
-    """Reproducible PCM that no other seed produces, and that has no silent sample."""
-    dice = random.Random(seed)
-    return struct.pack(
-        f"<{samples}h", *(dice.randint(1, loudness) * dice.choice((1, -1)) for _ in range(samples))
-    )
 
 
 class Inbox:

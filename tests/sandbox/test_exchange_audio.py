@@ -9,7 +9,8 @@ from contextlib import suppress
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.sandbox.raw_client import CALLEE, CALLER, Agent, Worker, answered_call, noise
+from tests.pcm import noise
+from tests.sandbox.raw_client import CALLEE, CALLER, Agent, Worker, answered_call
 from tests.virtual_time import run_virtual, virtual_time
 from voiceagent.sandbox.exchange import Exchange
 from voiceagent.wire import media

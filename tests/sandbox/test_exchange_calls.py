@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.sandbox.raw_client import CALLEE, CALLER, Worker, answered_call, noise
+from tests.pcm import noise
+from tests.sandbox.raw_client import CALLEE, CALLER, Worker, answered_call
 from tests.virtual_time import virtual_time
 from voiceagent.sandbox.exchange import Behaviour, Exchange, Party
 from voiceagent.wire import control, media

@@ -8,7 +8,8 @@ import socket
 import aiohttp
 import pytest
 
-from tests.sandbox.raw_client import CALLEE, CALLER, Worker, answered_call, noise
+from tests.pcm import noise
+from tests.sandbox.raw_client import CALLEE, CALLER, Worker, answered_call
 from tests.virtual_time import virtual_time
 from voiceagent.sandbox.exchange import Exchange
 from voiceagent.sandbox.operator import Operator, OperatorError
