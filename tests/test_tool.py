@@ -291,9 +291,18 @@ class Ringing:
     def hang_up_after_goodbye(self, reason: str) -> None:
         raise AssertionError
 
-    async def transfer(self, ring_seconds: int, note: str) -> str | None:
+    async def transfer(self, ring_seconds: int, note: str, *, brief: bool, stay: bool) -> str | None:
         await asyncio.sleep(10)
         return "CALL_UNANSWERED"
+
+    async def whisper(self) -> str | None:
+        raise AssertionError
+
+    async def heard_out(self) -> None:
+        raise AssertionError
+
+    def tell(self, text: str) -> None:
+        raise AssertionError
 
 
 @pytest.mark.parametrize(("more", "result"), [(3, "Nobody answered"), (5, "took too long")])

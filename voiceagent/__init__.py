@@ -25,27 +25,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from voiceagent.agent import Decision as Decision
     from voiceagent.agent import VoiceAgent as VoiceAgent
+    from voiceagent.agent import Words as Words
+    from voiceagent.context import CallContext as CallContext
+    from voiceagent.context import ToolError as ToolError
+    from voiceagent.context import TransferResult as TransferResult
     from voiceagent.report import CallReport as CallReport
     from voiceagent.report import Line as Line
     from voiceagent.report import ToolUse as ToolUse
     from voiceagent.service import Service as Service
     from voiceagent.service import run as run
     from voiceagent.service import serve as serve
-    from voiceagent.tool import CallContext as CallContext
-    from voiceagent.tool import ToolError as ToolError
     from voiceagent.tool import tool as tool
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "CallContext": "voiceagent.tool",
+    "CallContext": "voiceagent.context",
     "CallReport": "voiceagent.report",
     "Decision": "voiceagent.agent",
     "Line": "voiceagent.report",
     "Service": "voiceagent.service",
-    "ToolError": "voiceagent.tool",
+    "ToolError": "voiceagent.context",
     "ToolUse": "voiceagent.report",
+    "TransferResult": "voiceagent.context",
     "VoiceAgent": "voiceagent.agent",
+    "Words": "voiceagent.agent",
     "run": "voiceagent.service",
     "serve": "voiceagent.service",
     "tool": "voiceagent.tool",

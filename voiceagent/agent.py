@@ -7,14 +7,20 @@ managed by hand.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from voiceagent.context import CallContext
 from voiceagent.live.models import DEFAULT_MODEL
 from voiceagent.report import CallReport, Line, ToolUse
-from voiceagent.tool import CallContext, tool
+from voiceagent.tool import tool
 from voiceagent.toolbox import functions_in, tools_of
+from voiceagent.words import Words as Words
+from voiceagent.words import fill, in_language
+
+if TYPE_CHECKING:
+    from google.adk.agents import LlmAgent
 
 
 class Decision(Enum):
@@ -36,19 +42,27 @@ class VoiceAgent:
     Each call gets a shallow copy of the agent, so that ``self.anything = ...`` in a hook or a tool belongs to
     that call. What calls share (a database, a client) is made in :meth:`on_startup`.
 
+    A text may be given in several languages, as ``{"en": "...", "de": "..."}``; a call takes the one of
+    ``call.language``, or else the first. A ``{name}`` in it stands for what :meth:`facts` has of that name.
+
     Attributes:
         instruction: The system instruction: who the agent is, what it knows, how it behaves.
         greeting: What the model is told when the call is answered, so that it speaks first; None waits for
             the caller.
+        lines: Sentences that are always said alike, by name; see :meth:`line`.
         voice: A prebuilt Gemini voice such as ``Zephyr``; None for the service's default.
-        language: BCP-47 code such as ``en-US``; None lets the model choose.
+        language: BCP-47 code such as ``en-US``; None lets the model choose. A call may have another one: set
+            ``call.language`` in :meth:`on_incoming` or :meth:`on_start`.
+        ring_seconds: How long the callee's phone rings when the caller is put through, 1 to 120.
         model: Name of a Gemini Live model.
         temperature: Sampling temperature; None for the service's default.
         tools: More tools: functions, bound methods, or objects whose ``@tool`` methods are all taken.
     """
 
-    instruction: str = "You answer the phone. Be brief and friendly: your answers are spoken."
-    greeting: str | None = "The call has just been answered. Greet the caller and ask how you can help."
+    instruction: Words = "You answer the phone. Be brief and friendly: your answers are spoken."
+    greeting: Words | None = "The call has just been answered. Greet the caller and ask how you can help."
+    lines: ClassVar[Mapping[str, Words]] = {}
+    ring_seconds: int = 60
     voice: str | None = None
     language: str | None = None
     model: str = DEFAULT_MODEL
@@ -57,9 +71,31 @@ class VoiceAgent:
 
     # What the model is told ----------------------------------------------------------------------------
 
+    def facts(self, call: CallContext) -> Mapping[str, object]:
+        """What ``{name}`` stands for in the texts of one call; override it to name your facts."""
+        return {}
+
+    def words(self, text: Words, call: CallContext) -> str:
+        """A text in the language of the call, with the facts filled in."""
+        return fill(in_language(text, call.language), self.facts(call))
+
+    def line(self, name: str, call: CallContext) -> str:
+        """One of ``lines`` in the language of the call, with the facts filled in.
+
+        Raises:
+            KeyError: there is no line of that name.
+        """
+        if name not in self.lines:
+            raise KeyError(f"{type(self).__name__}.lines has no {name!r}; it has {', '.join(self.lines)}")
+        return self.words(self.lines[name], call)
+
     def build_instruction(self, call: CallContext) -> str:
         """The system instruction of one call; override it to add what is known of the caller."""
-        return self.instruction
+        return self.words(self.instruction, call)
+
+    def build_greeting(self, call: CallContext) -> str | None:
+        """What the model is told when the call is answered; None waits for the caller."""
+        return None if self.greeting is None else self.words(self.greeting, call)
 
     def tool_functions(self) -> Iterator[Callable[..., Any]]:
         """All tools: this agent's ``@tool`` methods, then ``tools``."""
@@ -99,6 +135,9 @@ class VoiceAgent:
     async def on_start(self, call: CallContext) -> None:
         """The call will be answered: look up what the instruction needs. The caller hears ringing."""
 
+    async def on_answered(self, call: CallContext) -> None:
+        """The call is answered: runs beside the conversation, and is cancelled where that ends first."""
+
     async def on_transcript(self, call: CallContext, line: Line) -> None:
         """Somebody has said something: a line of the caller, or an answer as far as it was heard."""
 
@@ -111,6 +150,23 @@ class VoiceAgent:
     async def on_model_unavailable(self, call: CallContext) -> Decision:
         """The model cannot be reached, or was lost in mid-call: connect the caller, or end the call."""
         return Decision.CONNECT
+
+    # Elsewhere -----------------------------------------------------------------------------------------
+
+    def as_adk(self, *, model: str | None = None, name: str | None = None) -> LlmAgent:
+        """This agent as an agent of google-adk, for text: ``adk web``, ``adk run``, ``adk eval``.
+
+        Args:
+            model: A Gemini text model; the environment's ``VOICEAGENT_TEXT_MODEL``, or a current one, by
+                default.
+            name: Name of the ADK agent; derived from the class by default.
+
+        Raises:
+            ImportError: google-adk is not installed (``voiceagent[adk]``).
+        """
+        from voiceagent.adk import agent_of
+
+        return agent_of(self, model=model, name=name)
 
     def for_call(self) -> VoiceAgent:
         """The copy that takes one call."""

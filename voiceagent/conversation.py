@@ -91,6 +91,8 @@ class Conversation:
             caller_number=call.caller_number,
             callee_number=call.callee_number,
             language=agent.language,
+            sample_rate=call.sample_rate,
+            ring_seconds=agent.ring_seconds,
         )
         self.folder = None if reports is None else _make_folder(reports, call.call_id)
         self.report = CallReport(
@@ -179,6 +181,8 @@ class Conversation:
         if self._over is None:
             if reason is EndReason.CALLER_HUNG_UP and self._call.end_reason is CallEnd.MEDIA_LOST:
                 reason = EndReason.LINE_LOST
+            elif reason is EndReason.CALLER_HUNG_UP and self._joined:
+                reason = EndReason.CONFERENCE_ENDED
             self._over = reason, self._clock()
         return self._over
 
@@ -211,16 +215,25 @@ class Conversation:
             recording = CallRecording(self.folder / "call.wav", self._call.sample_rate)
             stack.callback(recording.close)
             self.report.audio = recording.path.name
-        bridge = Bridge(self._call, session, observe=self._observe, clock=self._clock, recording=recording)
+        bridge = Bridge(
+            self._call,
+            session,
+            observe=self._observe,
+            clock=self._clock,
+            recording=recording,
+            listeners=self.context.listeners,
+        )
         self._bridge = self.context.controls = bridge
 
         async def run_tool(call: ToolCall) -> dict[str, Any]:
             return await toolbox.run(call, self.context)
 
         tools = ToolCalls(session, run_tool, self._observe, self._clock, bridge.goodbye_said, tasks)
+        beside = tasks.create_task(self._run_beside(), name="on_answered")
         try:
-            reason = await bridge.run(tools, opening=self._agent.greeting)
+            reason = await bridge.run(tools, opening=self._agent.build_greeting(self.context))
         finally:
+            beside.cancel()
             self.context.controls = None
         if reason is EndReason.MODEL_UNAVAILABLE:
             reason = await self._without_model()
@@ -230,13 +243,25 @@ class Conversation:
         await tools.finish()
         return reason
 
+    async def _run_beside(self) -> None:
+        """Run ``on_answered``, which may take as long as the conversation."""
+        try:
+            await self._agent.on_answered(self.context)
+        except Exception:
+            logger.exception("call %s: on_answered failed", self._call.call_id)
+
+    @property
+    def _joined(self) -> bool:
+        """Whether caller and callee talk because the agent put them through."""
+        return self._bridge is not None and self._bridge.joined
+
     async def _open_session(self, toolbox: Toolbox) -> LiveSession:
         agent = self._agent
         config = LiveConfig(
             model=agent.model,
             instruction=agent.build_instruction(self.context),
             voice=agent.voice,
-            language=agent.language,
+            language=self.context.language,
             tools=toolbox.declarations,
             temperature=agent.temperature,
         )
@@ -261,7 +286,7 @@ class Conversation:
         if not self._call.capabilities.transfer:
             return False
         try:
-            await self._call.connect()
+            await self._call.connect(self._agent.ring_seconds)
         except (WSSCallClosedError, WSSMediaError):
             raise
         except WSSError as error:
@@ -274,7 +299,7 @@ class Conversation:
         if self._left is not None:
             return
         self._left = False
-        connected = reason in (EndReason.TRANSFERRED, EndReason.CONNECTED)
+        connected = reason is EndReason.CONNECTED or self._joined
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await (self._call.close() if connected else self._call.disconnect())

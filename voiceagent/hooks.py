@@ -56,6 +56,8 @@ class Hooks:
                 # From here on the report puts what the caller says into a new line.
                 self._finish_caller_line()
             case TurnEnded():
+                if self._caller_line is not None and self._caller_line.who == "parties":
+                    self._finish_caller_line()
                 for line in reversed(self._report.transcript):
                     if line.turn == moment.turn:
                         self._add(partial(self._agent.on_transcript, self._context, line))

@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dotenv import find_dotenv, load_dotenv
@@ -26,6 +26,7 @@ from voiceagent.live import LiveConnector, LiveError
 from voiceagent.live.genai import GenaiConnector
 from voiceagent.report import CallReport
 from voiceagent.toolbox import Toolbox
+from voiceagent.wire.media import RING_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Service:
     ) -> None:
         self.agent = agent() if isinstance(agent, type) else agent
         _check_hooks(self.agent)
+        _check_attributes(self.agent)
         Toolbox(self.agent.tool_functions(), _EVERYTHING)
         config = config or CallClientConfig.sandbox(
             api_key=os.environ.get("WSS_API_KEY"), connector_uuid=os.environ.get("WSS_CONNECTOR_UUID")
@@ -178,6 +180,21 @@ def _check_hooks(agent: VoiceAgent) -> None:
     for name in vars(VoiceAgent):
         if name.startswith("on_") and not inspect.iscoroutinefunction(getattr(agent, name)):
             raise TypeError(f"{type(agent).__name__}.{name} must be 'async def'")
+
+
+def _check_attributes(agent: VoiceAgent) -> None:
+    """Refuse what would fail with the first caller."""
+    name, (shortest, longest) = type(agent).__name__, RING_SECONDS
+    if not isinstance(agent.lines, Mapping):
+        raise TypeError(f"{name}.lines are the sentences it always says alike, by name: not {agent.lines!r}")
+    texts = {"instruction": agent.instruction, "greeting": agent.greeting, **agent.lines}
+    for attribute, words in texts.items():
+        if words is not None and not isinstance(words, str) and not words:
+            raise ValueError(f"{name}: {attribute} is given in no language: give at least one, such as 'en'")
+    if not shortest <= agent.ring_seconds <= longest:
+        raise ValueError(
+            f"{name}.ring_seconds is {agent.ring_seconds}, but must be {shortest} to {longest} seconds"
+        )
 
 
 EXPECTED_ERRORS = (ValueError, TypeError, StartupError, WSSError, LiveError)

@@ -1,7 +1,8 @@
 """Tools: how a typed function becomes something the model can call, and what it may do to the call.
 
 Its rule: what comes from the model is checked before the function sees it, and who is calling comes from
-the line. A parameter annotated :class:`CallContext` is filled in here and never shown to the model.
+the line. A parameter annotated :class:`CallContext`, or with ADK's ``ToolContext``, is filled in here and never
+shown to the model.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ import asyncio
 import inspect
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
-from dataclasses import dataclass, field
+from contextvars import copy_context
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import NoneType
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar, get_args, get_type_hints, overload
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_type_hints, overload
 
 import docstring_parser
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 
+from voiceagent.adk.context import is_tool_context, tool_context
+from voiceagent.context import CallContext as CallContext
+from voiceagent.context import ToolError as ToolError
+from voiceagent.context import deadline_of_tool
 from voiceagent.live import ToolDeclaration
 
 logger = logging.getLogger(__name__)
@@ -33,89 +37,6 @@ _MARK = "__voiceagent_tool__"
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds a tool may take unless it says otherwise: longer silences lose callers."""
-
-NOT_ON_A_CALL = "not on a call"
-
-
-class ToolError(Exception):
-    """Raised by a tool to refuse: its text goes to the model, as a sentence it can act on."""
-
-
-class CallControls(Protocol):
-    """What a running call lets tools do to it. The bridge provides it."""
-
-    def hang_up_after_goodbye(self, reason: str) -> None:
-        """Let the caller hear the goodbye, then end the call."""
-
-    async def transfer(self, ring_seconds: int, note: str) -> str | None:
-        """Put the caller through; an error code if nobody took over."""
-
-
-@dataclass
-class CallContext:
-    """The call that a tool is called in.
-
-    Args:
-        call_id: Id of the call.
-        caller_number: Who calls, as the line says it; None if withheld. The model cannot change it.
-        callee_number: Who was called.
-        language: BCP-47 code of the conversation; None if the model chooses.
-        controls: The running call; None outside of one, for tests and text chats.
-        state: Whatever tools want to remember until the call ends.
-    """
-
-    call_id: str
-    caller_number: str | None = field(default=None, repr=False)
-    callee_number: str | None = field(default=None, repr=False)
-    language: str | None = None
-    controls: CallControls | None = field(default=None, repr=False)
-    state: dict[str, Any] = field(default_factory=dict, repr=False)
-
-    async def end(self, reason: str = "") -> str:
-        """End the call after the goodbye has been heard.
-
-        Args:
-            reason: Why, for the report. It may name the caller, so no log has it.
-
-        Returns:
-            At once, a sentence for the model: say goodbye if you have not.
-        """
-        if self.controls is None:
-            return NOT_ON_A_CALL
-        logger.info("call %s: the agent ends the call", self.call_id)
-        self.controls.hang_up_after_goodbye(reason)
-        return "The call ends when you have said goodbye. Do not say it twice."
-
-    async def transfer(self, note: str = "", ring_seconds: int = 60) -> str:
-        """Play out what was said, then connect the caller to the person they called, and leave.
-
-        The time that this takes does not count against the tool's timeout.
-
-        Args:
-            note: Why, for observers of the call. It may name the caller, so no log has it.
-            ring_seconds: How long their phone rings, 1 to 120.
-
-        Returns:
-            A sentence for the model. When they do not answer, the caller is still here.
-
-        Raises:
-            ValueError: the ring time is out of range.
-        """
-        if self.controls is None:
-            return NOT_ON_A_CALL
-        logger.info("call %s: transfer", self.call_id)
-        with _untimed():
-            code = await self.controls.transfer(ring_seconds, note)
-        if code is None:
-            return "The caller has been connected."
-        if code == "CALL_ENDED":
-            return "The call has ended."
-        if code == "TRANSFER_IN_PROGRESS":
-            return "The caller is being put through already: wait for it."
-        if code == "CALL_UNANSWERED":
-            return "Nobody answered. The caller is still on the line: tell them, and offer something else."
-        return f"The transfer failed ({code}). The caller is still on the line: tell them."
-
 
 Ability = Literal["transfer", "whisper", "dtmf"]
 """What a line may or may not be able to do; see :class:`voiceagent.call.base.Capabilities`."""
@@ -180,26 +101,6 @@ def unmarked_options(function: Callable[..., Any]) -> ToolOptions:
 _threads = ThreadPoolExecutor(64, thread_name_prefix="tool")
 """For sync tools. The event loop's own threads look up addresses: slow tools must not hold up other calls."""
 
-_deadline: ContextVar[asyncio.Timeout | None] = ContextVar("_deadline", default=None)
-"""The timeout of the tool that runs in this task."""
-
-
-@contextmanager
-def _untimed() -> Iterator[None]:
-    """Stop the clock of the tool that runs here, and let it go on where it was."""
-    deadline = _deadline.get()
-    end = None if deadline is None else deadline.when()
-    if deadline is None or end is None:
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    left = end - loop.time()
-    deadline.reschedule(None)
-    try:
-        yield
-    finally:
-        deadline.reschedule(loop.time() + left)
-
 
 class _Signature(NamedTuple):
     """What is derived from a function once, however many calls use it."""
@@ -208,7 +109,41 @@ class _Signature(NamedTuple):
     arguments: type[BaseModel]
     given: tuple[str, ...]
     """Parameters that the model fills, in the order of the fields of ``arguments``."""
-    injected: tuple[str, ...]
+    injected: tuple[tuple[str, Callable[[CallContext], object]], ...]
+    """Parameters that the model never sees, and what fills each."""
+
+
+async def guarded(
+    name: str, timeout: float, context: CallContext, work: Callable[[], Awaitable[Any]]
+) -> dict[str, Any]:
+    """Do a tool's work; every failure becomes an ``error`` for the model, and so does taking too long.
+
+    Args:
+        name: Of the tool.
+        timeout: Seconds that it may take.
+        context: The call.
+        work: Returns what the model is to be told.
+    """
+    deadline = asyncio.timeout(timeout)
+    outer = deadline_of_tool.set(deadline)
+    try:
+        async with deadline:
+            result = await work()
+        return _response(result)
+    except ToolError as refusal:
+        return {"error": str(refusal)}
+    except (Exception, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        if deadline.expired():
+            logger.warning("call %s: tool %s took over %g s", context.call_id, name, timeout)
+            return {"error": f"{name} took too long and was stopped"}
+        # The model can apologise and go on; the caller must not lose the call to a tool's defect.
+        logger.exception("call %s: tool %s failed", context.call_id, name)
+        return {"error": f"{name} failed; it cannot be used right now"}
+    finally:
+        deadline_of_tool.reset(outer)
 
 
 class Tool:
@@ -240,27 +175,8 @@ class Tool:
             logger.warning("call %s: the model called %s with wrong arguments", context.call_id, name)
             return {"error": f"wrong arguments: {_readable(error)}"}
         given = dict(zip(self._signature.given, (value for _, value in checked), strict=True))
-        given.update(dict.fromkeys(self._signature.injected, context))
-        deadline = asyncio.timeout(self.options.timeout)
-        outer = _deadline.set(deadline)
-        try:
-            async with deadline:
-                result = await self._call(given)
-            return _response(result)
-        except ToolError as refusal:
-            return {"error": str(refusal)}
-        except (Exception, asyncio.CancelledError) as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise
-            if deadline.expired():
-                logger.warning("call %s: tool %s took over %g s", context.call_id, name, self.options.timeout)
-                return {"error": f"{name} took too long and was stopped"}
-            # The model can apologise and go on; the caller must not lose the call to a tool's defect.
-            logger.exception("call %s: tool %s failed", context.call_id, name)
-            return {"error": f"{name} failed; it cannot be used right now"}
-        finally:
-            _deadline.reset(outer)
+        given.update((parameter, fill(context)) for parameter, fill in self._signature.injected)
+        return await guarded(name, self.options.timeout, context, partial(self._call, given))
 
     async def _call(self, given: dict[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self._function):
@@ -284,7 +200,7 @@ def _signature(function: Callable[..., Any], method: bool) -> _Signature:
         raise TypeError(f"tool {name}: a type annotation cannot be resolved: {error}") from None
     fields: dict[str, Any] = {}
     given: list[str] = []
-    injected: list[str] = []
+    injected: list[tuple[str, Callable[[CallContext], object]]] = []
     parameters = list(inspect.signature(function).parameters.values())
     for parameter in parameters[1:] if method else parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
@@ -292,8 +208,9 @@ def _signature(function: Callable[..., Any], method: bool) -> _Signature:
         if parameter.name not in hints:
             raise TypeError(f"tool {name}: parameter {parameter.name!r} needs a type annotation")
         hint = hints[parameter.name]
-        if _is_context(hint):
-            injected.append(parameter.name)
+        fill = _filler(hint)
+        if fill is not None:
+            injected.append((parameter.name, fill))
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
         given.append(parameter.name)
@@ -316,9 +233,13 @@ def _signature(function: Callable[..., Any], method: bool) -> _Signature:
     return _Signature(ToolDeclaration(name, description, schema), arguments, tuple(given), tuple(injected))
 
 
-def _is_context(hint: Any) -> bool:
-    """Whether a parameter is for the call: ``CallContext``, also where it may be None."""
-    return hint is CallContext or set(get_args(hint)) == {CallContext, NoneType}
+def _filler(hint: Any) -> Callable[[CallContext], object] | None:
+    """What fills a parameter that is for the call, also where it may be None; None if it is the model's."""
+    others = [kind for kind in get_args(hint) if kind is not NoneType]
+    kind = others[0] if len(others) == 1 and NoneType in get_args(hint) else hint
+    if kind is CallContext:
+        return lambda context: context
+    return tool_context if is_tool_context(kind) else None
 
 
 _any = TypeAdapter(Any)
@@ -339,9 +260,17 @@ def _readable(error: ValidationError) -> str:
 
 
 def _schema(arguments: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of the arguments, without references: not every model follows them."""
-    schema = arguments.model_json_schema()
-    definitions = schema.pop("$defs", {})
+    """The JSON schema of the arguments."""
+    return without_references(arguments.model_json_schema())
+
+
+def without_references(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON schema of type object with every reference replaced: not every model follows them.
+
+    Raises:
+        RecursionError: a type in it contains itself.
+    """
+    definitions = schema.get("$defs", {})
 
     def plain(node: Any) -> Any:
         if isinstance(node, list):
@@ -358,4 +287,5 @@ def _schema(arguments: type[BaseModel]) -> dict[str, Any]:
             if not (key == "title" and isinstance(value, str))
         }
 
-    return {"type": "object", "properties": {}, **plain(schema)}
+    body = {key: value for key, value in schema.items() if key not in ("$defs", "$schema")}
+    return {"type": "object", "properties": {}, **plain(body)}

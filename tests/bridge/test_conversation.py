@@ -27,7 +27,7 @@ class Reception(VoiceAgent):
     instruction = "You answer for Riverside Dental."
 
     def __init__(self) -> None:
-        self.lines: list[Line] = []
+        self.seen: list[Line] = []
         self.ended: list[CallReport] = []
 
     @tool
@@ -36,7 +36,7 @@ class Reception(VoiceAgent):
         return "every day"
 
     async def on_transcript(self, call: CallContext, line: Line) -> None:
-        self.lines.append(line)
+        self.seen.append(line)
 
     async def on_end(self, report: CallReport) -> None:
         self.ended.append(report)
@@ -91,7 +91,7 @@ async def test_a_whole_call(tmp_path: Path) -> None:
     assert report.transcript[0].text == GREETING
     assert report.transcript[-1].text == GOODBYE
 
-    assert [line.text for line in agent.lines] == [line.text for line in report.transcript]
+    assert [line.text for line in agent.seen] == [line.text for line in report.transcript]
     assert agent.ended == [report]
     saved = json.loads((tmp_path / report.call_id / "report.json").read_text())
     assert saved["ended"] == "agent_hung_up"

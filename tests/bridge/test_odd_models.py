@@ -101,10 +101,10 @@ async def test_an_answer_that_goes_on_after_its_generation_was_complete_is_heard
 
 class Writer(Listener):
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.seen: list[str] = []
 
     async def on_transcript(self, call: CallContext, line: Line) -> None:
-        self.lines.append(line.text)
+        self.seen.append(line.text)
 
 
 @virtual_time
@@ -120,7 +120,7 @@ async def test_a_transcript_that_lags_behind_the_answer_is_told_once_and_whole()
         await model.speaks(tone(0.2))
         await model.ends_turn()
         report = await phone.reports.get()
-    assert agent.lines == [line.text for line in report.transcript] == ["when are you open", "Every day."]
+    assert agent.seen == [line.text for line in report.transcript] == ["when are you open", "Every day."]
 
 
 class Pair(Listener):

@@ -37,10 +37,20 @@ class Answers:
             self._unheard.append(self.last)
         return self.last
 
+    def part(self) -> None:
+        """What comes next is an answer of its own, since somebody else hears it."""
+        if self.last is not None and not self.last.late:
+            self.last.state = TurnState.OVER
+
     def interruptible(self) -> list[Turn]:
         """The answers of which a barge-in takes something away from the caller."""
         played = self._played()
         return [turn for turn in self._unheard if turn.interruptible(played)]
+
+    def unheard(self) -> list[Turn]:
+        """The answers of which something is still to be played."""
+        played = self._played()
+        return [turn for turn in self._unheard if not turn.heard_out(played)]
 
     def report_heard(self) -> None:
         """Report the answers that have been heard to their end, or were cut off."""

@@ -8,15 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
-from enum import Enum
 
 from voiceagent.audio import Resampler, SpeechMeter
 from voiceagent.bridge.answers import Answers
+from voiceagent.bridge.leaving import Leaving
 from voiceagent.bridge.player import Player
+from voiceagent.bridge.stage import BridgeState, Stage
 from voiceagent.bridge.toolcalls import ToolCalls
 from voiceagent.call.base import Call
-from voiceagent.call.exceptions import WSSCallClosedError, WSSCallCommandError, WSSError
 from voiceagent.live import (
     INPUT_RATE,
     Audio,
@@ -42,39 +41,11 @@ from voiceagent.report import (
     EndReason,
     FirstAudio,
     Observer,
-    TransferFailed,
-    TransferStarted,
     UsageCounted,
 )
 from voiceagent.turn import TurnState
-from voiceagent.wire.media import RING_SECONDS
 
 logger = logging.getLogger(__name__)
-
-_GOODBYE_BEGINS = 4.0
-"""Seconds to wait for a goodbye that the model has not begun when it asks to hang up."""
-
-_GOODBYE_PAUSE = 4.0
-"""Seconds without audio after which a goodbye that the model has not ended counts as said."""
-
-_HAND_OVER_PAUSE = 2.0
-"""The same for a hand-over line. A model that waits for its tool does not end its answer."""
-
-_LONGEST_GOODBYE = 60.0
-"""Seconds after which the call ends though the model still speaks."""
-
-
-class BridgeState(Enum):
-    """What the bridge does with audio."""
-
-    TALKING = "talking"
-    HANDING_OVER = "handing over"
-    """The hand-over line plays; then the callee's phone rings."""
-    TRANSFERRING = "transferring"
-    """The callee's phone rings: the model hears nothing and is not heard."""
-    ENDING = "ending"
-    """The goodbye plays; a caller who speaks into it brings the conversation back."""
-    ENDED = "ended"
 
 
 class Bridge:
@@ -86,6 +57,7 @@ class Bridge:
         observe: Told of every moment of the call.
         clock: Milliseconds since the agent took the call.
         recording: Records both sides; None records nothing.
+        listeners: Called with each chunk from the line; the list may change while the call runs.
     """
 
     def __init__(
@@ -96,8 +68,9 @@ class Bridge:
         observe: Observer,
         clock: Callable[[], float],
         recording: CallRecording | None = None,
+        listeners: list[Callable[[bytes], None]] | None = None,
     ) -> None:
-        self.state = BridgeState.TALKING
+        self._stage = Stage()
         self._call = call
         # None once it is lost: a call that is being left goes on without it.
         self._session: LiveSession | None = session
@@ -108,11 +81,8 @@ class Bridge:
         self._meter = SpeechMeter(call.sample_rate)
         self._caller_spoke_until: float | None = None
         self._answers = Answers(observe, clock, lambda: self._player.played_ms)
-        self._ended: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
-        self._leaving: asyncio.Task[None] | None = None
-        self._ringing: asyncio.Task[str | None] | None = None
-        self.note = ""
-        """Why the agent ended the call, as it said itself."""
+        self._listeners = [] if listeners is None else listeners
+        self._leaving: Leaving | None = None
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self, tools: ToolCalls, *, opening: str | None = None) -> EndReason:
@@ -128,27 +98,45 @@ class Bridge:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                self._leaving = Leaving(
+                    self._call,
+                    self._stage,
+                    self._player,
+                    self._answers,
+                    self._observe,
+                    self._clock,
+                    tasks,
+                )
                 running = [
                     tasks.create_task(self._carry_caller(), name="caller to model"),
                     tasks.create_task(self._carry_model(tools), name="model to caller"),
                     tasks.create_task(self._watch_line(), name="line"),
                 ]
                 if opening is not None:
-                    running.append(tasks.create_task(self._open(opening), name="opening"))
-                reason = await self._ended
-                self.state = BridgeState.ENDED
-                for task in (*running, self._leaving, self._ringing):
-                    if task is not None:
-                        task.cancel()
+                    running.append(tasks.create_task(self._send_text(opening), name="opening"))
+                reason = await self._stage.ended
+                self._stage.state = BridgeState.ENDED
+                self._leaving.cancel()
+                for task in running:
+                    task.cancel()
             return reason
         finally:
-            self.state = BridgeState.ENDED
+            self._stage.state = BridgeState.ENDED
             self._answers.report_rest()
 
     def end(self, reason: EndReason) -> None:
         """End the conversation now; the first reason given counts."""
-        if not self._ended.done():
-            self._ended.set_result(reason)
+        self._stage.end(reason)
+
+    @property
+    def joined(self) -> bool:
+        """Whether the callee has picked up: the two talk, with the agent or without it."""
+        return self._stage.joined
+
+    @property
+    def note(self) -> str:
+        """Why the agent ended the call, as it said itself."""
+        return "" if self._leaving is None else self._leaving.note
 
     # Caller to model -----------------------------------------------------------------------------------
 
@@ -157,9 +145,11 @@ class Bridge:
         async for pcm in self._call.audio_stream():
             if self._recording is not None:
                 self._recording.caller(pcm)
+            if self._listeners:
+                self._hand_out(pcm)
             await self._player.refill()
             self._answers.report_heard()
-            if self.state is BridgeState.TRANSFERRING:
+            if self._stage.deaf:
                 continue
             if self._meter.hear(pcm) or self._meter.speaking:
                 self._caller_spoke_until = self._clock() - self._meter.quiet_ms
@@ -171,28 +161,41 @@ class Bridge:
                     self._lose_model(closed)
         self.end(EndReason.CALLER_HUNG_UP)
 
+    def _hand_out(self, pcm: bytes) -> None:
+        """Let the agent's own listeners have what came from the line."""
+        for listener in tuple(self._listeners):
+            try:
+                listener(pcm)
+            except Exception:
+                logger.exception("call %s: a listener failed and hears no more", self._call.call_id)
+                self._listeners.remove(listener)
+
     async def _watch_line(self) -> None:
         await self._call.wait_terminated()
         self.end(EndReason.CALLER_HUNG_UP)
 
-    async def _open(self, opening: str) -> None:
+    async def _send_text(self, text: str) -> None:
         if self._session is not None:
             try:
-                await self._session.send_text(opening)
+                await self._session.send_text(text)
             except LiveClosedError as closed:
                 self._lose_model(closed)
 
     def _lose_model(self, closed: LiveClosedError) -> None:
         """Go on without the model where the agent is leaving anyway; otherwise end the conversation."""
-        if self._session is None or self._ended.done():
+        if self._session is None or self._stage.over:
             return
         logger.error("call %s: %s", self._call.call_id, closed)
         self._session = None
+        self._stage.model_lost = True
         if self._answers.last is not None:
             self._answers.last.state = TurnState.OVER
         self._answers.changed()
-        if self.state is BridgeState.TALKING:
+        if self._stage.state is BridgeState.TALKING:
             self.end(EndReason.MODEL_UNAVAILABLE)
+        elif self._stage.joined:
+            # The two need no model to go on talking.
+            self.end(EndReason.TRANSFERRED)
 
     # Model to caller -----------------------------------------------------------------------------------
 
@@ -210,7 +213,7 @@ class Bridge:
                 await self._play(event.pcm)
             case OutputTranscript():
                 turn = self._answers.current()
-                if not turn.late and self.state is not BridgeState.TRANSFERRING:
+                if not turn.late and not self._stage.mute:
                     turn.add_text(event.text)
                     self._observe(AgentText(self._clock(), turn.number, event.text))
             case InputTranscript():
@@ -237,7 +240,7 @@ class Bridge:
 
     async def _play(self, pcm: bytes) -> None:
         turn = self._answers.current()
-        if turn.late or self.state is BridgeState.TRANSFERRING:
+        if turn.late or self._stage.mute:
             return
         # A model that goes on after a tool's result has not generated all of its answer after all.
         turn.state = TurnState.SPEAKING
@@ -248,8 +251,8 @@ class Bridge:
             spoke_until, self._caller_spoke_until = self._caller_spoke_until, None
             latency = None if spoke_until is None or self._meter.speaking else now - spoke_until
             self._observe(FirstAudio(now, turn.number, latency))
-        if self.state is not BridgeState.TALKING:
-            self._answers.changed()
+        # Not only where somebody leaves: a hook may wait for the greeting to be heard.
+        self._answers.changed()
 
     async def _generated(self, state: TurnState) -> None:
         turn = self._answers.last
@@ -269,11 +272,8 @@ class Bridge:
         self._answers.changed()
         if unheard:
             self._observe(BargeIn(self._clock(), unheard[0].number, unheard[0].heard_ms(0)))
-        if self.state is BridgeState.ENDING:
-            # A caller who speaks into the goodbye has something to say.
-            self.state = BridgeState.TALKING
-            if self._leaving is not None:
-                self._leaving.cancel()
+        if self._leaving is not None:
+            self._leaving.barge_in()
 
     # Leaving -------------------------------------------------------------------------------------------
 
@@ -281,104 +281,37 @@ class Bridge:
         """Let the model finish its goodbye, let the caller hear it, then end the call.
 
         A goodbye that is under way, or that has just been said, counts; otherwise the model gets some
-        seconds to begin one. A caller who speaks into it brings the conversation back.
+        seconds to begin one. A caller who speaks into it brings the conversation back. Once the callee has
+        joined, the agent only leaves.
 
         Args:
             reason: Why, for the report.
         """
-        if self.state is not BridgeState.TALKING or self._tasks is None:
-            return
-        self.state = BridgeState.ENDING
-        self.note = reason
-        self._leaving = self._tasks.create_task(self._say_goodbye(), name="goodbye")
+        if self._leaving is not None:
+            self._leaving.hang_up_after_goodbye(reason)
 
     def goodbye_said(self) -> bool:
         """Whether the goodbye is in the answer that asked to hang up, so that none is to follow."""
-        turn = self._answers.last
-        return (
-            self.state is BridgeState.ENDING
-            and turn is not None
-            and turn.generated_ms > 0
-            and not turn.interrupted
-        )
+        return self._leaving is not None and self._leaving.goodbye_said()
 
-    async def _say_goodbye(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LONGEST_GOODBYE):
-                begun = self.goodbye_said() or await self._answers.until(self._speaks, _GOODBYE_BEGINS)
-                await self._play_out(_GOODBYE_PAUSE if begun else 0.0)
-        self.end(EndReason.AGENT_HUNG_UP)
-
-    def _speaks(self) -> bool:
-        turn = self._answers.last
-        return self._session is None or (turn is not None and turn.generated_ms > 0)
-
-    async def _play_out(self, pause: float) -> None:
-        """Return when the model has ended its answer, or has paused in it, and all of it has been heard."""
-        answers = self._answers
-        while True:
-            before = answers.progress()
-
-            def moved(before: tuple[int, float] = before) -> bool:
-                speaking = answers.last is not None and answers.last.state is TurnState.SPEAKING
-                return not speaking or answers.progress() != before
-
-            await answers.until(moved, pause)
-            await self._player.drained()
-            if answers.progress() == before:
-                return
-
-    async def transfer(self, ring_seconds: int, note: str) -> str | None:
-        """Play out the hand-over line, ring the callee, and leave the two alone.
-
-        If the tool that waits for this is cancelled, the conversation goes on while the phone rings, and the
-        agent still leaves when the callee answers.
-
-        Args:
-            ring_seconds: How long the callee's phone rings, 1 to 120.
-            note: Why, for observers.
-
-        Returns:
-            None when the callee has taken over; otherwise the line's error code, such as
-            ``CALL_UNANSWERED``: the caller is still here and the conversation goes on.
-
-        Raises:
-            ValueError: the ring time is out of range.
-        """
-        shortest, longest = RING_SECONDS
-        if not shortest <= ring_seconds <= longest:
-            raise ValueError(f"ring_seconds is {ring_seconds}, but must be {shortest} to {longest}")
-        rings = self._ringing is not None and not self._ringing.done()
-        if rings or self.state is BridgeState.HANDING_OVER:
-            return "TRANSFER_IN_PROGRESS"
-        if self.state is BridgeState.ENDED or self._tasks is None:
+    async def transfer(self, ring_seconds: int, note: str, *, brief: bool, stay: bool) -> str | None:
+        """Ring the callee; see :meth:`.leaving.Leaving.transfer`."""
+        if self._leaving is None:
             return "CALL_ENDED"
+        return await self._leaving.transfer(ring_seconds, note, brief=brief, stay=stay)
+
+    async def whisper(self) -> str | None:
+        """Let the callee alone hear what comes next; see :meth:`.conference.Conference.whisper`."""
+        if self._leaving is None:
+            return "CALL_ENDED"
+        return await self._leaving.conference.whisper()
+
+    async def heard_out(self) -> None:
+        """Return when the answer under way, or about to begin, has been heard to its end."""
         if self._leaving is not None:
-            self._leaving.cancel()
-        self.state = BridgeState.HANDING_OVER
-        try:
-            await self._play_out(_HAND_OVER_PAUSE)
-            if self._ended.done():
-                return "CALL_ENDED"
-            self.state = BridgeState.TRANSFERRING
-            self._observe(TransferStarted(self._clock(), note))
-            self._ringing = self._tasks.create_task(self._ring(ring_seconds), name="ringing")
-            await asyncio.wait((self._ringing,))
-            return "CALL_ENDED" if self._ringing.cancelled() else self._ringing.result()
-        finally:
-            if not self._ended.done():
-                self.state = BridgeState.TALKING
-                if self._session is None:
-                    self.end(EndReason.MODEL_UNAVAILABLE)
+            await self._leaving.heard_out()
 
-    async def _ring(self, seconds: int) -> str | None:
-        try:
-            await self._call.connect(seconds)
-        except WSSCallClosedError:
-            return "CALL_ENDED"
-        except WSSError as error:
-            code = error.error_code if isinstance(error, WSSCallCommandError) else type(error).__name__
-            self._observe(TransferFailed(self._clock(), code))
-            return code
-        self.end(EndReason.TRANSFERRED)
-        return None
+    def tell(self, text: str) -> None:
+        """Say something to the model, without waiting; an answer that it generates is cut off by it."""
+        if self._tasks is not None and not self._stage.over:
+            self._tasks.create_task(self._send_text(text), name="tell")

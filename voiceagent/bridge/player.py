@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Iterable
 
 from voiceagent.audio import Resampler
+from voiceagent.bridge.answers import Answers
 from voiceagent.call.base import Call
 from voiceagent.call.exceptions import BufferClosedError, BufferFullError, WSSCallClosedError
 from voiceagent.live import OUTPUT_RATE
 from voiceagent.report import CallRecording
-from voiceagent.turn import Turn
+from voiceagent.turn import Turn, TurnState
 from voiceagent.wire.frames import bytes_to_ms, ms_to_bytes
 
 _LONGEST_PIECE_MS = 100
@@ -81,6 +82,25 @@ class Player:
         """Return when everything has been heard, or dropped."""
         await self._all_queued.wait()
         await self._call.drained()
+
+    async def play_out(self, answers: Answers, pause: float) -> None:
+        """Return when the model has ended its answer, or has paused in it, and all of it has been heard.
+
+        Args:
+            answers: The answers of the call.
+            pause: Seconds without audio that count as the end.
+        """
+        while True:
+            before = answers.progress()
+
+            def moved(before: tuple[int, float] = before) -> bool:
+                speaking = answers.last is not None and answers.last.state is TurnState.SPEAKING
+                return not speaking or answers.progress() != before
+
+            await answers.until(moved, pause)
+            await self.drained()
+            if answers.progress() == before:
+                return
 
     async def _queue(self, turn: Turn, pcm: bytes) -> None:
         if not pcm:

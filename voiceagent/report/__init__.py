@@ -8,6 +8,7 @@ from voiceagent.report.moments import (
     AgentText,
     Answered,
     BargeIn,
+    CalleeJoined,
     CallerText,
     Ended,
     EndReason,
@@ -20,6 +21,7 @@ from voiceagent.report.moments import (
     TransferStarted,
     TurnEnded,
     UsageCounted,
+    Whispered,
 )
 from voiceagent.report.recording import CallRecording
 from voiceagent.report.report import CallReport, Line, ReportWriter, ToolUse, TurnTiming
@@ -29,6 +31,7 @@ __all__ = [
     "Answered",
     "BargeIn",
     "CallRecording",
+    "CalleeJoined",
     "CallReport",
     "CallerText",
     "EndReason",
@@ -46,4 +49,5 @@ __all__ = [
     "TurnEnded",
     "TurnTiming",
     "UsageCounted",
+    "Whispered",
 ]

@@ -19,6 +19,8 @@ class EndReason(StrEnum):
     """The connection to the call server broke."""
     AGENT_HUNG_UP = "agent_hung_up"
     TRANSFERRED = "transferred"
+    CONFERENCE_ENDED = "conference_ended"
+    """A party hung up while the agent listened to caller and callee."""
     CONNECTED = "connected"
     """Put through without the agent answering."""
     REJECTED = "rejected"
@@ -117,6 +119,16 @@ class TransferFailed(Moment):
     """Nobody answered there; the conversation goes on."""
 
     error_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalleeJoined(Moment):
+    """The callee has picked up: caller and callee talk from here on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whispered(Moment):
+    """What was said to the callee alone has been played."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from voiceagent.report.moments import (
     AgentText,
     Answered,
     BargeIn,
+    CalleeJoined,
     CallerText,
     Ended,
     EndReason,
@@ -24,16 +25,20 @@ from voiceagent.report.moments import (
     TransferStarted,
     TurnEnded,
     UsageCounted,
+    Whispered,
 )
 
 logger = logging.getLogger(__name__)
 
 
 class Line(msgspec.Struct, kw_only=True):
-    """Something said. For the agent, ``text`` is what the caller heard of it."""
+    """Something said. For the agent, ``text`` is what was heard of it.
+
+    ``who`` is ``parties`` where the agent listens to caller and callee: it hears them as one.
+    """
 
     at_ms: float
-    who: Literal["caller", "agent"]
+    who: Literal["caller", "agent", "parties"]
     text: str
     interrupted: bool = False
     turn: int | None = None
@@ -107,6 +112,9 @@ class ReportWriter:
     def __init__(self, report: CallReport, path: Path | None) -> None:
         self.report = report
         self.path = path
+        self._heard: Literal["caller", "parties"] = "caller"
+        # Nothing of the agent stands between what parties say, so the end of a turn of the model parts it.
+        self._parted = False
 
     def __call__(self, moment: Moment) -> None:
         """Take a moment into the report."""
@@ -115,12 +123,13 @@ class ReportWriter:
         match moment:
             case CallerText():
                 last = report.transcript[-1] if report.transcript else None
-                if last is not None and last.who == "caller":
+                if last is not None and last.who == self._heard and not self._parted:
                     last.text = " ".join(f"{last.text}{moment.text}".split())
                 else:
                     report.transcript.append(
-                        Line(at_ms=round(moment.at_ms, 1), who="caller", text=moment.text.strip())
+                        Line(at_ms=round(moment.at_ms, 1), who=self._heard, text=moment.text.strip())
                     )
+                    self._parted = False
             case FirstAudio():
                 report.turns.append(
                     TurnTiming(
@@ -134,6 +143,7 @@ class ReportWriter:
                 line.text = f"{line.text}{moment.text}".lstrip()
             case TurnEnded():
                 self._end_turn(moment)
+                self._parted = self._heard == "parties"
                 self.save()
             case ToolStarted():
                 report.tools.append(
@@ -160,7 +170,9 @@ class ReportWriter:
                 report.ended = moment.reason
                 report.end_note = moment.note
                 self.save()
-            case BargeIn() | TransferStarted():
+            case CalleeJoined():
+                self._heard = "parties"
+            case BargeIn() | TransferStarted() | Whispered():
                 pass
 
     def _agent_line(self, moment: AgentText | TurnEnded) -> Line:

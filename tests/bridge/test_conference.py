@@ -1,0 +1,172 @@
+"""The agent where caller and callee talk: it briefs, listens and whispers; the caller hears none of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.bridge.model import Model
+from tests.phone import Phone, audible_ms, loud_ms, phone_system
+from tests.virtual_time import virtual_time
+from voiceagent import CallContext, VoiceAgent, tool
+from voiceagent.report import CalleeJoined, EndReason, Moment, Whispered
+from voiceagent.sandbox.exchange.call import ExchangeCall
+from voiceagent.sandbox.exchange.mixer import Mode
+from voiceagent.sandbox.speech import speak
+
+ANNOUNCEMENT = "Hello. A computer listens to this call."
+WHISPER = "Offer the blue one."
+CALLEE_SAYS = speak("good morning, what can I do for you", sample_rate=24000, voice="de-DE")
+
+
+class Coach(VoiceAgent):
+    instruction = "You listen."
+
+    async def on_answered(self, call: CallContext) -> None:
+        await call.heard_out()
+        await call.transfer(stay=True)
+
+    @tool
+    async def coach(self, call: CallContext) -> str:
+        """Whisper to the callee."""
+        return await call.whisper()
+
+
+class Desk(VoiceAgent):
+    instruction = "You answer."
+
+    @tool
+    async def put_through(self, call: CallContext, stay: bool = False) -> str:
+        """Connect the caller, and tell the callee about them."""
+        return await call.transfer(briefing="The caller wants the blue one.", stay=stay)
+
+
+def coached(*rules: dict[str, object]) -> dict[str, object]:
+    return {"script": [{"wait": 120}], "model": [{"on": "start", "say": ANNOUNCEMENT}, *rules]}
+
+
+async def seen(phone: Phone, kind: type[Moment]) -> None:
+    for _ in range(600):
+        await asyncio.sleep(0.1)
+        if phone.seen(kind):
+            return
+    raise AssertionError(f"{kind.__name__} never came")
+
+
+async def joined(phone: Phone) -> None:
+    await seen(phone, CalleeJoined)
+    # The line is switched after the callee has joined.
+    await asyncio.sleep(0.5)
+
+
+def modes(call: ExchangeCall) -> list[str]:
+    return [event["mode"] for event in call.snapshot()["events"] if event["event"] == "mode"]
+
+
+@virtual_time
+async def test_a_whisper_reaches_the_callee_only_and_then_the_agent_is_silent_again() -> None:
+    plot = coached(
+        {"on": "caller_done", "say": "He should offer the blue one.", "call": {"coach": {}}},
+        {"on": "tool_result", "say": WHISPER},
+    )
+    async with phone_system(Coach, plot) as phone:
+        call = phone.ring()
+        await joined(phone)
+        assert call.mode is Mode.SPY
+        call.caller.clear_heard()
+        call.callee.clear_heard()
+        call.callee.say(CALLEE_SAYS)
+        await seen(phone, Whispered)
+        await asyncio.sleep(1)
+        assert call.mode is Mode.SPY
+        heard_by_caller, heard_by_callee = call.caller.heard(), call.callee.heard()
+        call.callee.hang_up()
+        report = await phone.reports.get()
+    assert modes(call) == ["spy", "whisper", "spy"]
+    # The caller heard what the callee said, to the sample, and nothing else.
+    assert heard_by_caller.strip(b"\0") == CALLEE_SAYS.strip(b"\0")
+    ((start, end),) = loud_ms(heard_by_callee, 24000)
+    assert abs((end - start) - audible_ms(WHISPER)) <= 20
+    assert speak(WHISPER, sample_rate=24000)[24000:48000] in heard_by_callee
+    assert report.ended is EndReason.CONFERENCE_ENDED
+    assert [line.text for line in report.transcript if line.who == "agent"] == [ANNOUNCEMENT, WHISPER]
+
+
+@virtual_time
+async def test_what_the_model_says_while_it_listens_is_heard_by_nobody() -> None:
+    async with phone_system(
+        Coach,
+        coached(
+            {"on": "caller_done", "heard": "good morning what can I do for you", "say": "I think so too."}
+        ),
+    ) as phone:
+        call = phone.ring()
+        await joined(phone)
+        call.caller.clear_heard()
+        call.callee.clear_heard()
+        call.callee.say(CALLEE_SAYS)
+        await asyncio.sleep(8)
+        assert call.caller.heard().strip(b"\0") == CALLEE_SAYS.strip(b"\0")
+        assert not any(call.callee.heard())
+        call.caller.hang_up()
+        report = await phone.reports.get()
+    parties = [line.text for line in report.transcript if line.who == "parties"]
+    assert len(parties) == 1
+    assert [line.text for line in report.transcript if line.who == "agent"] == [ANNOUNCEMENT]
+
+
+@virtual_time
+async def test_a_model_that_ends_the_call_while_it_listens_only_leaves() -> None:
+    async with phone_system(Coach, coached({"on": "caller_done", "call": {"end_call": {}}})) as phone:
+        call = phone.ring()
+        await joined(phone)
+        call.callee.say(CALLEE_SAYS)
+        report = await phone.reports.get()
+        assert call.snapshot()["state"] == "detached"
+    assert report.ended is EndReason.TRANSFERRED
+
+
+@virtual_time
+async def test_a_model_lost_while_it_listens_leaves_the_two_alone() -> None:
+    async with phone_system(Coach, coached()) as phone:
+        call = phone.ring()
+        await joined(phone)
+        await Model(phone).leaves()
+        report = await phone.reports.get()
+        assert call.snapshot()["state"] == "detached"
+    assert report.ended is EndReason.TRANSFERRED
+
+
+@virtual_time
+async def test_a_service_that_stops_at_once_leaves_the_two_alone() -> None:
+    async with phone_system(Coach, coached()) as phone:
+        call = phone.ring()
+        await joined(phone)
+        for conversation in phone.service._conversations:
+            conversation.stop()
+        report = await phone.reports.get()
+        assert call.snapshot()["state"] == "detached"
+    assert report.ended is EndReason.SHUTDOWN
+
+
+@virtual_time
+async def test_the_callee_alone_is_briefed_and_then_the_agent_leaves() -> None:
+    plot = {
+        "script": [{"wait": "agent_done"}, {"say": "please do it now"}, {"wait": 60}],
+        "model": [
+            {"on": "start", "say": "Hello."},
+            {"on": "caller_done", "say": "One moment please.", "call": {"put_through": {}}},
+            {"on": "tool_result", "say": "They want the blue one."},
+        ],
+    }
+    async with phone_system(Desk, plot) as phone:
+        call = phone.ring()
+        await seen(phone, CalleeJoined)
+        call.caller.clear_heard()
+        report = await phone.reports.get()
+        assert not any(call.caller.heard())
+        heard_by_callee = call.callee.heard()
+        assert call.snapshot()["state"] == "detached"
+    assert modes(call) == ["whisper"]
+    assert speak("They want the blue one.", sample_rate=24000)[24000:48000] in heard_by_callee
+    assert report.ended is EndReason.TRANSFERRED
+    assert report.transcript[-1].text == "They want the blue one."

@@ -1,0 +1,154 @@
+"""The agent in a call in which caller and callee talk: it listens, and whispers to the callee.
+
+The rule: the caller never hears what is meant for the callee. Audio leaves here only after the line has
+confirmed that the callee alone hears it, and the line is switched back only after it has been played.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from voiceagent.bridge.answers import Answers
+from voiceagent.bridge.player import Player
+from voiceagent.bridge.stage import BridgeState, Stage
+from voiceagent.call.base import Call
+from voiceagent.call.exceptions import WSSError
+from voiceagent.report import EndReason, Observer, Whispered
+
+logger = logging.getLogger(__name__)
+
+_WHISPER_BEGINS = 6.0
+"""Seconds that the model gets to begin what it wants to whisper."""
+
+_WHISPER_PAUSE = 2.0
+"""Seconds without audio after which a whisper that the model has not ended counts as said."""
+
+_LONGEST_WHISPER = 60.0
+"""Seconds after which the line is switched back though the model still speaks."""
+
+
+class Conference:
+    """Who hears the agent once the callee has joined.
+
+    Args:
+        call: The line.
+        stage: Where the conversation is.
+        player: Plays the answers.
+        answers: The answers.
+        observe: Told of whispers.
+        clock: Milliseconds since the agent took the call.
+        tasks: The conversation's task group.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        stage: Stage,
+        player: Player,
+        answers: Answers,
+        observe: Observer,
+        clock: Callable[[], float],
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._call = call
+        self._stage = stage
+        self._player = player
+        self._answers = answers
+        self._observe = observe
+        self._clock = clock
+        self._tasks = tasks
+        self._whisper: asyncio.Task[None] | None = None
+
+    def cancel(self) -> None:
+        """The conversation is over: stop what is under way."""
+        if self._whisper is not None:
+            self._whisper.cancel()
+
+    async def begin(self, *, brief: bool, stay: bool) -> str | None:
+        """The callee has joined, and both parties would hear the agent, if it spoke.
+
+        Args:
+            brief: What the model says next is heard by the callee only.
+            stay: Then listen to the two instead of leaving.
+
+        Returns:
+            None, or the code of what kept the callee from being briefed; the agent goes on as far as it can.
+        """
+        stage = self._stage
+        stage.state = BridgeState.TRANSFERRING
+        # Whatever was still to be played was meant for the caller alone.
+        if unheard := self._answers.unheard():
+            self._player.silence(unheard)
+        code = await self._switch(self._call.whisper) if brief else None
+        if brief and code is None:
+            self._begin_whisper(stay=stay)
+        elif stay:
+            await self._listen()
+        else:
+            stage.end(EndReason.TRANSFERRED)
+        return code
+
+    async def whisper(self) -> str | None:
+        """Let what the model says next be heard by the callee only; then listen again.
+
+        Returns:
+            None, or why not: ``NOT_CONNECTED``, ``WHISPER_IN_PROGRESS``, ``CALL_ENDED``, or the line's error
+            code.
+        """
+        stage = self._stage
+        if stage.over:
+            return "CALL_ENDED"
+        if not stage.joined:
+            return "NOT_CONNECTED"
+        if stage.state is not BridgeState.LISTENING:
+            return "WHISPER_IN_PROGRESS"
+        stage.state = BridgeState.TRANSFERRING
+        try:
+            code = await self._switch(self._call.whisper)
+            if code is None:
+                self._begin_whisper(stay=True)
+        finally:
+            # Also where the tool that asked for it was cancelled: silent, whatever the line was told.
+            if stage.state is BridgeState.TRANSFERRING:
+                stage.state = BridgeState.LISTENING
+        return code
+
+    def _begin_whisper(self, *, stay: bool) -> None:
+        self._answers.part()
+        self._stage.state = BridgeState.WHISPERING
+        self._whisper = self._tasks.create_task(self._whisper_out(stay), name="whisper")
+
+    async def _whisper_out(self, stay: bool) -> None:
+        answers, before = self._answers, self._answers.progress()
+
+        def begun() -> bool:
+            turn = answers.last
+            spoken = turn is not None and turn.generated_ms > 0 and answers.progress() != before
+            return spoken or self._stage.model_lost
+
+        try:
+            async with asyncio.timeout(_LONGEST_WHISPER):
+                if await answers.until(begun, _WHISPER_BEGINS):
+                    await self._player.play_out(answers, _WHISPER_PAUSE)
+        except TimeoutError:
+            self._player.silence(answers.interruptible())
+        self._observe(Whispered(self._clock()))
+        if stay and not self._stage.model_lost:
+            await self._listen()
+        else:
+            self._stage.end(EndReason.TRANSFERRED)
+
+    async def _listen(self) -> None:
+        # First here, then on the line: from this step on no audio leaves, whatever becomes of the command.
+        self._stage.state = BridgeState.LISTENING
+        await self._switch(self._call.spy)
+
+    async def _switch(self, command: Callable[[], Awaitable[None]]) -> str | None:
+        try:
+            await command()
+        except WSSError as error:
+            logger.warning("call %s: the line was not switched: %s", self._call.call_id, error)
+            return getattr(error, "error_code", None) or type(error).__name__
+        return None

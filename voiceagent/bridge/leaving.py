@@ -1,0 +1,198 @@
+"""How the agent gets out of a call: with a goodbye, or by putting the caller through.
+
+The rule: what was said is heard to its end before anything happens to the line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from voiceagent.bridge.answers import Answers
+from voiceagent.bridge.conference import Conference
+from voiceagent.bridge.player import Player
+from voiceagent.bridge.stage import BridgeState, Stage
+from voiceagent.call.base import Call
+from voiceagent.call.exceptions import WSSCallClosedError, WSSCallCommandError, WSSError
+from voiceagent.report import CalleeJoined, EndReason, Observer, TransferFailed, TransferStarted
+from voiceagent.wire.media import RING_SECONDS
+
+_GOODBYE_BEGINS = 4.0
+"""Seconds to wait for a goodbye that the model has not begun when it asks to hang up."""
+
+_ANSWER_BEGINS = 10.0
+"""Seconds to wait for an answer that somebody wants to be heard, such as the greeting."""
+
+_GOODBYE_PAUSE = 4.0
+"""Seconds without audio after which a goodbye that the model has not ended counts as said."""
+
+_HAND_OVER_PAUSE = 2.0
+"""The same for a hand-over line. A model that waits for its tool does not end its answer."""
+
+_LONGEST_GOODBYE = 60.0
+"""Seconds after which the call ends though the model still speaks."""
+
+
+class Leaving:
+    """Ends the agent's part in a call.
+
+    Attributes:
+        note: Why the agent ended the call, as it said itself.
+
+    Args:
+        call: The line.
+        stage: Where the conversation is.
+        player: Plays the answers.
+        answers: The answers.
+        observe: Told of transfers.
+        clock: Milliseconds since the agent took the call.
+        tasks: The conversation's task group.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        stage: Stage,
+        player: Player,
+        answers: Answers,
+        observe: Observer,
+        clock: Callable[[], float],
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self.note = ""
+        self.conference = Conference(call, stage, player, answers, observe, clock, tasks)
+        self._call = call
+        self._stage = stage
+        self._player = player
+        self._answers = answers
+        self._observe = observe
+        self._clock = clock
+        self._tasks = tasks
+        self._goodbye: asyncio.Task[None] | None = None
+        self._ringing: asyncio.Task[str | None] | None = None
+
+    def cancel(self) -> None:
+        """The conversation is over: stop what is under way."""
+        for task in (self._goodbye, self._ringing):
+            if task is not None:
+                task.cancel()
+        self.conference.cancel()
+
+    def barge_in(self) -> None:
+        """A caller who speaks into the goodbye has something to say: the conversation goes on."""
+        if self._stage.state is BridgeState.ENDING:
+            self._stage.state = BridgeState.TALKING
+            if self._goodbye is not None:
+                self._goodbye.cancel()
+
+    # Goodbye -------------------------------------------------------------------------------------------
+
+    def hang_up_after_goodbye(self, reason: str) -> None:
+        """Let the goodbye be heard, then end the call; a conference only loses the agent.
+
+        Args:
+            reason: Why, for the report.
+        """
+        if self._stage.joined:
+            # Caller and callee talk: nothing that a model says may cut them off.
+            self.note = reason
+            self._stage.end(EndReason.TRANSFERRED)
+            return
+        if self._stage.state is not BridgeState.TALKING:
+            return
+        self._stage.state = BridgeState.ENDING
+        self.note = reason
+        self._goodbye = self._tasks.create_task(self._say_goodbye(), name="goodbye")
+
+    def goodbye_said(self) -> bool:
+        """Whether the goodbye is in the answer that asked to hang up, so that none is to follow."""
+        turn = self._answers.last
+        return (
+            self._stage.state is BridgeState.ENDING
+            and turn is not None
+            and turn.generated_ms > 0
+            and not turn.interrupted
+        )
+
+    async def _say_goodbye(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_GOODBYE):
+                begun = self.goodbye_said() or await self._answers.until(self._speaks, _GOODBYE_BEGINS)
+                await self._player.play_out(self._answers, _GOODBYE_PAUSE if begun else 0.0)
+        self._stage.end(EndReason.AGENT_HUNG_UP)
+
+    async def heard_out(self) -> None:
+        """Return when the answer under way, or about to begin, has been heard to its end."""
+        begun = await self._answers.until(self._speaks, _ANSWER_BEGINS)
+        await self._player.play_out(self._answers, _GOODBYE_PAUSE if begun else 0.0)
+
+    def _speaks(self) -> bool:
+        turn = self._answers.last
+        return self._stage.model_lost or (turn is not None and turn.generated_ms > 0)
+
+    # Putting through -----------------------------------------------------------------------------------
+
+    async def transfer(self, ring_seconds: int, note: str, *, brief: bool, stay: bool) -> str | None:
+        """Play out the hand-over line, ring the callee, and leave the two alone, or listen to them.
+
+        If the tool that waits for this is cancelled, the conversation goes on while the phone rings, and the
+        agent still leaves, or listens, when the callee answers.
+
+        Args:
+            ring_seconds: How long the callee's phone rings, 1 to 120.
+            note: Why, for observers.
+            brief: Let what the model says next be heard by the callee only, before anything else.
+            stay: Listen to the two instead of leaving.
+
+        Returns:
+            None when the callee has joined; otherwise the line's error code, such as ``CALL_UNANSWERED``:
+            the caller is still here and the conversation goes on.
+
+        Raises:
+            ValueError: the ring time is out of range.
+        """
+        shortest, longest = RING_SECONDS
+        if not shortest <= ring_seconds <= longest:
+            raise ValueError(f"ring_seconds is {ring_seconds}, but must be {shortest} to {longest}")
+        stage = self._stage
+        if stage.over:
+            return "CALL_ENDED"
+        if stage.joined:
+            return "ALREADY_CONNECTED"
+        rings = self._ringing is not None and not self._ringing.done()
+        if rings or stage.state is BridgeState.HANDING_OVER:
+            return "TRANSFER_IN_PROGRESS"
+        if self._goodbye is not None:
+            self._goodbye.cancel()
+        stage.state = BridgeState.HANDING_OVER
+        try:
+            await self._player.play_out(self._answers, _HAND_OVER_PAUSE)
+            if stage.over:
+                return "CALL_ENDED"
+            stage.state = BridgeState.TRANSFERRING
+            self._observe(TransferStarted(self._clock(), note))
+            self._ringing = self._tasks.create_task(self._ring(ring_seconds, brief, stay), name="ringing")
+            await asyncio.wait((self._ringing,))
+            return "CALL_ENDED" if self._ringing.cancelled() else self._ringing.result()
+        finally:
+            if not stage.over and not stage.joined:
+                stage.state = BridgeState.TALKING
+                if stage.model_lost:
+                    stage.end(EndReason.MODEL_UNAVAILABLE)
+
+    async def _ring(self, seconds: int, brief: bool, stay: bool) -> str | None:
+        try:
+            await self._call.connect(seconds)
+        except WSSCallClosedError:
+            return "CALL_ENDED"
+        except WSSError as error:
+            code = error.error_code if isinstance(error, WSSCallCommandError) else type(error).__name__
+            self._observe(TransferFailed(self._clock(), code))
+            return code
+        self._stage.joined = True
+        self._observe(CalleeJoined(self._clock()))
+        if not (brief or stay) or self._stage.model_lost:
+            self._stage.end(EndReason.TRANSFERRED)
+            return None
+        return await self.conference.begin(brief=brief, stay=stay)
