@@ -88,7 +88,7 @@ clean:
 # environment of the tests contains that of the demo.
 .venv/.demo-ready: uv.lock pyproject.toml | $(UV)
 	@echo "Setting up the demo (first time: about a minute) ..."
-	@$(pick_python); $(UV) sync --quiet --frozen --inexact --python "$$python" --no-dev --extra sandbox
+	@$(pick_python); $(UV) sync --quiet --frozen --inexact --python "$$python" --no-dev --extra testing
 	@touch $@
 
 .venv/.dev-ready: uv.lock pyproject.toml | $(UV)

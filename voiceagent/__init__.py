@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from voiceagent.agent import Decision as Decision
     from voiceagent.agent import VoiceAgent as VoiceAgent
     from voiceagent.agent import Words as Words
+    from voiceagent.audio import SpeechMeter as SpeechMeter
     from voiceagent.context import CallContext as CallContext
     from voiceagent.context import ToolError as ToolError
     from voiceagent.context import TransferResult as TransferResult
@@ -45,6 +46,7 @@ _HOME = {
     "Decision": "voiceagent.agent",
     "Line": "voiceagent.report",
     "Service": "voiceagent.service",
+    "SpeechMeter": "voiceagent.audio",
     "ToolError": "voiceagent.context",
     "ToolUse": "voiceagent.report",
     "TransferResult": "voiceagent.context",

@@ -15,7 +15,7 @@ from voiceagent.context import CallContext
 from voiceagent.live.models import DEFAULT_MODEL
 from voiceagent.report import CallReport, Line, ToolUse
 from voiceagent.tool import tool
-from voiceagent.toolbox import functions_in, tools_of
+from voiceagent.toolbox import AnyTool, functions_in, tools_of
 from voiceagent.words import Words as Words
 from voiceagent.words import fill, in_language
 
@@ -97,7 +97,7 @@ class VoiceAgent:
         """What the model is told when the call is answered; None waits for the caller."""
         return None if self.greeting is None else self.words(self.greeting, call)
 
-    def tool_functions(self) -> Iterator[Callable[..., Any]]:
+    def tool_functions(self) -> Iterator[Callable[..., Any] | AnyTool]:
         """All tools: this agent's ``@tool`` methods, then ``tools``."""
         yield from tools_of(self)
         yield from functions_in(self.tools)
@@ -119,6 +119,13 @@ class VoiceAgent:
             reason: Why the caller is put through, in a few words.
         """
         return await call.transfer(note=reason)
+
+    def redact(self, call: CallContext, text: str) -> str:
+        """What report, hooks and displays get of what was said; override it to take codes out of a text.
+
+        It is called often, with pieces and with whole lines, so it must be quick.
+        """
+        return text
 
     # Hooks ---------------------------------------------------------------------------------------------
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,9 @@ from voiceagent.call.exceptions import WSSCallClosedError, WSSCallError, WSSErro
 from voiceagent.hooks import Hooks
 from voiceagent.live import LiveConfig, LiveConnectError, LiveConnector, LiveSession, ToolCall
 from voiceagent.report import (
+    AgentText,
     Answered,
+    CallerText,
     CallRecording,
     CallReport,
     Ended,
@@ -33,9 +36,10 @@ from voiceagent.report import (
     Moment,
     Observer,
     ReportWriter,
+    TurnEnded,
 )
 from voiceagent.tool import CallContext
-from voiceagent.toolbox import Toolbox
+from voiceagent.toolbox import AnyTool, Toolbox
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +71,7 @@ class Conversation:
         agent: This call's own copy of the agent.
         call: The ringing call.
         connector: Opens live sessions.
+        tools: Of toolsets, beside the agent's own.
         reports: Folder in which the call's folder with report and recording is made; None keeps no files.
         observer: Told of every moment of the call, after the report.
     """
@@ -77,6 +82,7 @@ class Conversation:
         call: Call,
         connector: LiveConnector,
         *,
+        tools: Sequence[AnyTool] = (),
         reports: Path | None = None,
         observer: CallObserver | None = None,
     ) -> None:
@@ -86,6 +92,7 @@ class Conversation:
         self._agent = agent
         self._call = call
         self._connector = connector
+        self._tools = tools
         self.context = CallContext(
             call_id=call.call_id,
             caller_number=call.caller_number,
@@ -106,7 +113,7 @@ class Conversation:
         self._hooks = Hooks(agent, self.context, self.report)
         # The hooks get what the report has made of a moment, so it comes first.
         self._observers: list[Observer] = [
-            ReportWriter(self.report, self.folder and self.folder / "report.json"),
+            ReportWriter(self.report, self.folder and self.folder / "report.json", redact=self._redact),
             self._hooks,
         ]
         if observer is not None:
@@ -145,7 +152,16 @@ class Conversation:
         elif self._over is None and self._task is not None:
             self._task.cancel()
 
+    def _redact(self, text: str) -> str:
+        return self._agent.redact(self.context, text)
+
     def _observe(self, moment: Moment) -> None:
+        try:
+            if isinstance(moment, CallerText | AgentText | TurnEnded):
+                moment = replace(moment, text=self._redact(moment.text))
+        except Exception:
+            logger.exception("call %s: redact failed; the text is left out", self._call.call_id)
+            return
         for observer in self._observers:
             try:
                 observer(moment)
@@ -194,7 +210,7 @@ class Conversation:
             if decision is Decision.CONNECT and await self._put_through():
                 return EndReason.CONNECTED
             await self._hook("on_start", self._agent.on_start, self.context)
-            toolbox = Toolbox(self._agent.tool_functions(), self._call.capabilities)
+            toolbox = Toolbox((*self._agent.tool_functions(), *self._tools), self._call.capabilities)
             try:
                 session = await self._open_session(toolbox)
             except LiveConnectError:
@@ -228,7 +244,9 @@ class Conversation:
         async def run_tool(call: ToolCall) -> dict[str, Any]:
             return await toolbox.run(call, self.context)
 
-        tools = ToolCalls(session, run_tool, self._observe, self._clock, bridge.goodbye_said, tasks)
+        tools = ToolCalls(
+            session, run_tool, self._observe, self._clock, bridge.goodbye_said, toolbox.shown, tasks
+        )
         beside = tasks.create_task(self._run_beside(), name="on_answered")
         try:
             reason = await bridge.run(tools, opening=self._agent.build_greeting(self.context))

@@ -19,6 +19,7 @@ from voiceagent.report import (
     Line,
     Moment,
     ToolFinished,
+    ToolStarted,
     TurnEnded,
 )
 from voiceagent.tool import CallContext
@@ -52,7 +53,7 @@ class Hooks:
         match moment:
             case CallerText():
                 self._caller_line = self._report.transcript[-1]
-            case AgentText() | Ended():
+            case AgentText() | ToolStarted() | Ended():
                 # From here on the report puts what the caller says into a new line.
                 self._finish_caller_line()
             case TurnEnded():

@@ -19,13 +19,13 @@ from dotenv import find_dotenv, load_dotenv
 
 from voiceagent.agent import VoiceAgent
 from voiceagent.call import CallClient, CallClientConfig, events
-from voiceagent.call.base import Call, Capabilities
+from voiceagent.call.base import Call
 from voiceagent.call.exceptions import WSSError
 from voiceagent.conversation import CallObserver, Conversation
 from voiceagent.live import LiveConnector, LiveError
 from voiceagent.live.genai import GenaiConnector
 from voiceagent.report import CallReport
-from voiceagent.toolbox import Toolbox
+from voiceagent.toolbox import EVERYTHING, Toolbox, ToolsetError, Toolsets
 from voiceagent.wire.media import RING_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -33,11 +33,12 @@ logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 300.0
 """When the service stops, calls that are under way get so long to come to their end."""
 
-_EVERYTHING = Capabilities(transfer=True, whisper=True, exact_playback=True, dtmf=True)
-
 
 class StartupError(Exception):
-    """``on_startup`` of an agent failed; the text says how, the cause is attached."""
+    """``on_startup`` of an agent failed, or the tools of a toolset cannot be had.
+
+    The text says how, the cause is attached.
+    """
 
 
 class Service:
@@ -74,7 +75,7 @@ class Service:
         self.agent = agent() if isinstance(agent, type) else agent
         _check_hooks(self.agent)
         _check_attributes(self.agent)
-        Toolbox(self.agent.tool_functions(), _EVERYTHING)
+        Toolbox(self.agent.tool_functions(), EVERYTHING)
         config = config or CallClientConfig.sandbox(
             api_key=os.environ.get("WSS_API_KEY"), connector_uuid=os.environ.get("WSS_CONNECTOR_UUID")
         )
@@ -83,6 +84,7 @@ class Service:
         self._reports = None if reports is None else Path(reports)
         self._observer = observer
         self._on_report = on_report
+        self._toolsets = Toolsets()
         self._conversations: set[Conversation] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -115,7 +117,7 @@ class Service:
         Raises:
             WSSError: the call server cannot be reached, or refuses the credentials.
             LiveError: the live service cannot be reached.
-            StartupError: the agent's ``on_startup`` failed.
+            StartupError: the agent's ``on_startup`` failed, or the tools of a toolset cannot be had.
         """
         await self._connector.check()
         try:
@@ -124,6 +126,7 @@ class Service:
             name = type(self.agent).__name__
             raise StartupError(f"{name}.on_startup failed: {type(error).__name__}: {error}") from error
         try:
+            await self._open_toolsets()
             async with self._client as client:
                 client.on(events.INCOMING_CALL)(self.take)
                 logger.info("%s takes calls", type(self.agent).__name__)
@@ -136,12 +139,26 @@ class Service:
                     for conversation in self._conversations:
                         conversation.stop()
         finally:
+            await self._toolsets.close()
             await self._shut_down()
+
+    async def _open_toolsets(self) -> None:
+        try:
+            await self._toolsets.open(self.agent.tools)
+            # Now all names are known.
+            Toolbox((*self.agent.tool_functions(), *self._toolsets.tools), EVERYTHING)
+        except (ToolsetError, TypeError, ValueError) as error:
+            raise StartupError(f"{type(self.agent).__name__}: {error}") from error
 
     async def take(self, call: Call) -> None:
         """Take one call, from its first ring to its report."""
         conversation = Conversation(
-            self.agent.for_call(), call, self._connector, reports=self._reports, observer=self._observer
+            self.agent.for_call(),
+            call,
+            self._connector,
+            tools=self._toolsets.tools,
+            reports=self._reports,
+            observer=self._observer,
         )
         self._conversations.add(conversation)
         self._idle.clear()

@@ -1,7 +1,7 @@
 """Tools: how a typed function becomes something the model can call, and what it may do to the call.
 
 Its rule: what comes from the model is checked before the function sees it, and who is calling comes from
-the line. A parameter annotated :class:`CallContext`, or with ADK's ``ToolContext``, is filled in here and never
+the line. A parameter annotated :class:`CallContext`, or ADK's ``ToolContext``, is filled in here and never
 shown to the model.
 """
 
@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -49,13 +49,18 @@ class ToolOptions:
     name: str | None = None
     timeout: float = DEFAULT_TIMEOUT
     requires: Ability | None = None
+    secret: tuple[str, ...] = ()
 
 
 @overload
 def tool(function: _Function, /) -> _Function: ...
 @overload
 def tool(
-    *, name: str | None = None, timeout: float = DEFAULT_TIMEOUT, requires: Ability | None = None
+    *,
+    name: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    requires: Ability | None = None,
+    secret: Sequence[str] = (),
 ) -> Callable[[_Function], _Function]: ...
 def tool(
     function: Any = None,
@@ -64,6 +69,7 @@ def tool(
     name: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     requires: Ability | None = None,
+    secret: Sequence[str] = (),
 ) -> Any:
     """Mark a function or method as a tool of the model. It stays callable as it is.
 
@@ -76,12 +82,16 @@ def tool(
         name: Name shown to the model; the function's own by default.
         timeout: Seconds after which the call is cancelled and the model is told so.
         requires: Offer the tool only on lines that can do this.
+        secret: Names of parameters whose values are kept from reports, hooks and displays, such as a code.
     """
     if timeout <= 0:
         raise ValueError(f"timeout must be a positive number of seconds, not {timeout}")
 
+    if isinstance(secret, str):
+        raise TypeError(f"secret is a list of parameter names, such as [{secret!r}]")
+
     def mark(function: _Function) -> _Function:
-        setattr(function, _MARK, ToolOptions(name, timeout, requires))
+        setattr(function, _MARK, ToolOptions(name, timeout, requires, tuple(secret)))
         return function
 
     return mark if function is None else mark(function)
@@ -163,6 +173,9 @@ class Tool:
         plain = getattr(function, "__func__", function)
         signature = _signature(plain, bound_to is not None)
         self.declaration = signature.declaration
+        for secret in self.options.secret:
+            if secret not in signature.given:
+                raise TypeError(f"tool {self.declaration.name}: secret {secret!r} is no parameter of it")
         self._signature = signature
         self._function = function
 

@@ -3,21 +3,66 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Protocol, runtime_checkable
 
+from voiceagent.adk.sources import adopt
 from voiceagent.call.base import Capabilities
 from voiceagent.live import ToolCall, ToolDeclaration
-from voiceagent.tool import CallContext, Tool, is_tool
+from voiceagent.tool import CallContext, Tool, ToolOptions, is_tool
 
 logger = logging.getLogger(__name__)
+
+HIDDEN = "***"
+"""Stands for the value of a secret argument."""
+
+EVERYTHING = Capabilities(transfer=True, whisper=True, exact_playback=True, dtmf=True)
+"""A line that can do all that a line may be able to do: every tool is offered on it."""
+
+
+@runtime_checkable
+class AnyTool(Protocol):
+    """What a toolbox can offer: a function (:class:`voiceagent.tool.Tool`), or a tool of another library.
+
+    Attributes:
+        declaration: Name, description and JSON schema, as the model sees them.
+        options: How it is offered.
+    """
+
+    declaration: ToolDeclaration
+    options: ToolOptions
+
+    async def run(self, args: Mapping[str, Any], context: CallContext) -> dict[str, Any]:
+        """Call it; every failure becomes an ``error`` for the model."""
+
+
+class ToolsetError(Exception):
+    """The tools of a toolset cannot be had; the text says of which, why, and what to do."""
+
+
+class ToolSource(ABC):
+    """Tools that have to be fetched before the first call, such as those of an MCP server."""
+
+    @abstractmethod
+    async def open(self) -> Sequence[AnyTool]:
+        """Connect, and say which tools there are.
+
+        Raises:
+            ToolsetError: they cannot be had.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Disconnect; never raises."""
 
 
 class Toolbox:
     """Tools by name.
 
     Args:
-        functions: Functions and bound methods.
+        tools: Functions, bound methods, and other tools.
         capabilities: What the line can do; a tool that requires more is left out.
 
     Raises:
@@ -25,10 +70,10 @@ class Toolbox:
         ValueError: two tools have the same name.
     """
 
-    def __init__(self, functions: Iterable[Callable[..., Any]], capabilities: Capabilities) -> None:
-        self._tools: dict[str, Tool] = {}
-        for function in functions:
-            tool = Tool(function)
+    def __init__(self, tools: Iterable[Callable[..., Any] | AnyTool], capabilities: Capabilities) -> None:
+        self._tools: dict[str, AnyTool] = {}
+        for member in tools:
+            tool = member if isinstance(member, AnyTool) else Tool(member)
             required = tool.options.requires
             if required is not None and not getattr(capabilities, required):
                 continue
@@ -42,6 +87,22 @@ class Toolbox:
         """The tools as the model sees them."""
         return tuple(tool.declaration for tool in self._tools.values())
 
+    def shown(self, call: ToolCall) -> dict[str, Any]:
+        """The arguments of a call as reports and displays may show them.
+
+        Where a tool has secret parameters, a model may give their values to the wrong tool or under another
+        name: then whatever is not declared is hidden, too.
+        """
+        if not any(tool.options.secret for tool in self._tools.values()):
+            return dict(call.args)
+        tool = self._tools.get(call.name)
+        declared = {} if tool is None else tool.declaration.parameters.get("properties", {})
+        secret = () if tool is None else tool.options.secret
+        return {
+            name: value if name in declared and name not in secret else HIDDEN
+            for name, value in call.args.items()
+        }
+
     async def run(self, call: ToolCall, context: CallContext) -> dict[str, Any]:
         """Run a tool call of the model; every failure becomes an ``error`` for it."""
         tool = self._tools.get(call.name)
@@ -49,6 +110,41 @@ class Toolbox:
             logger.warning("call %s: the model called %r, which is no tool", context.call_id, call.name)
             return {"error": f"there is no tool {call.name!r}; the tools are {', '.join(self._tools)}"}
         return await tool.run(call.args, context)
+
+
+class Toolsets:
+    """The toolsets of an agent, open from before the first call until after the last.
+
+    One task opens and closes them: some hold scopes that must be left where they were entered.
+
+    Attributes:
+        tools: Of all of them; empty while they are closed.
+    """
+
+    def __init__(self) -> None:
+        self.tools: tuple[AnyTool, ...] = ()
+        self._stack = AsyncExitStack()
+
+    async def open(self, sources: Iterable[object]) -> None:
+        """Open the toolsets among an agent's ``tools``; where one cannot be opened, all are closed again.
+
+        Raises:
+            ToolsetError: the tools of one cannot be had.
+            TypeError: one has a tool that cannot be offered to a model.
+        """
+        async with AsyncExitStack() as stack:
+            tools: list[AnyTool] = []
+            for source in map(adopt, sources):
+                if isinstance(source, ToolSource):
+                    stack.push_async_callback(source.close)
+                    tools += await source.open()
+            self.tools = tuple(tools)
+            self._stack = stack.pop_all()
+
+    async def close(self) -> None:
+        """Close them, the last one first."""
+        self.tools = ()
+        await self._stack.aclose()
 
 
 def tools_of(owner: object) -> Iterator[Callable[..., Any]]:
@@ -59,17 +155,21 @@ def tools_of(owner: object) -> Iterator[Callable[..., Any]]:
             yield getattr(owner, name)
 
 
-def functions_in(sources: Iterable[object]) -> Iterator[Callable[..., Any]]:
-    """Functions as they are, and the marked methods of every other object.
+def functions_in(sources: Iterable[object]) -> Iterator[Callable[..., Any] | AnyTool]:
+    """Functions and tools as they are, and the marked methods of every other object.
+
+    Toolsets are passed over: their tools are known when :class:`Toolsets` has opened them.
 
     Raises:
-        TypeError: a source is no function and has no marked method.
+        TypeError: a source is no function, no tool, and has no marked method.
     """
-    for source in sources:
+    for source in map(adopt, sources):
+        if isinstance(source, ToolSource):
+            continue
         methods = () if isinstance(source, type) else tuple(tools_of(source))
         if methods:
             yield from methods
-        elif callable(source) and not isinstance(source, type):
+        elif not isinstance(source, type) and (isinstance(source, AnyTool) or callable(source)):
             yield source
         else:
             raise TypeError(f"{source!r} is no tool: give a function, or an object with @tool methods")

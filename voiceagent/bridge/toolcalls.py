@@ -33,6 +33,7 @@ class ToolCalls:
         observe: Is told of every start and end.
         clock: Milliseconds since the call began.
         silent: Whether the model is to say nothing about results at the moment.
+        shown: The arguments of a call, as observers may see them.
         tasks: The call's task group.
     """
 
@@ -43,6 +44,7 @@ class ToolCalls:
         observe: Observer,
         clock: Callable[[], float],
         silent: Callable[[], bool],
+        shown: Callable[[ToolCall], dict[str, Any]],
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._session = session
@@ -50,6 +52,7 @@ class ToolCalls:
         self._observe = observe
         self._clock = clock
         self._silent = silent
+        self._shown = shown
         self._tasks = tasks
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._running: dict[tuple[str, str], asyncio.Future[dict[str, Any]]] = {}
@@ -94,7 +97,7 @@ class ToolCalls:
         outcome: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._running[key] = outcome
         began = self._clock()
-        self._observe(ToolStarted(began, call.id, call.name, call.args))
+        self._observe(ToolStarted(began, call.id, call.name, self._shown(call)))
         result: dict[str, Any] = {"error": "cancelled"}
         try:
             result = await self._run(call)

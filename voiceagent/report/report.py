@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -107,11 +108,14 @@ class ReportWriter:
     Args:
         report: The report to fill.
         path: Where it is written as JSON; the folder must exist. None keeps it in memory.
+        redact: Takes out of a line what nobody is to read. What is told in pieces is redacted once more when
+            they have been joined.
     """
 
-    def __init__(self, report: CallReport, path: Path | None) -> None:
+    def __init__(self, report: CallReport, path: Path | None, *, redact: Callable[[str], str] = str) -> None:
         self.report = report
         self.path = path
+        self._redact = redact
         self._heard: Literal["caller", "parties"] = "caller"
         # Nothing of the agent stands between what parties say, so the end of a turn of the model parts it.
         self._parted = False
@@ -124,7 +128,7 @@ class ReportWriter:
             case CallerText():
                 last = report.transcript[-1] if report.transcript else None
                 if last is not None and last.who == self._heard and not self._parted:
-                    last.text = " ".join(f"{last.text}{moment.text}".split())
+                    last.text = self._redact(" ".join(f"{last.text}{moment.text}".split()))
                 else:
                     report.transcript.append(
                         Line(at_ms=round(moment.at_ms, 1), who=self._heard, text=moment.text.strip())
@@ -140,7 +144,7 @@ class ReportWriter:
                 )
             case AgentText():
                 line = self._agent_line(moment)
-                line.text = f"{line.text}{moment.text}".lstrip()
+                line.text = self._redact(f"{line.text}{moment.text}".lstrip())
             case TurnEnded():
                 self._end_turn(moment)
                 self._parted = self._heard == "parties"
