@@ -170,3 +170,21 @@ async def test_the_callee_alone_is_briefed_and_then_the_agent_leaves() -> None:
     assert speak("They want the blue one.", sample_rate=24000)[24000:48000] in heard_by_callee
     assert report.ended is EndReason.TRANSFERRED
     assert report.transcript[-1].text == "They want the blue one."
+
+
+@virtual_time
+async def test_a_model_that_ends_the_call_with_its_briefing_has_the_briefing_heard() -> None:
+    plot = {
+        "script": [{"wait": "agent_done"}, {"say": "please do it now"}, {"wait": 60}],
+        "model": [
+            {"on": "start", "say": "Hello."},
+            {"on": "caller_done", "call": {"put_through": {"stay": True}}},
+            {"on": "tool_result", "say": "They want the blue one.", "call": {"end_call": {}}},
+        ],
+    }
+    async with phone_system(Desk, plot) as phone:
+        call = phone.ring()
+        report = await phone.reports.get()
+        assert call.snapshot()["state"] == "detached"
+        assert speak("They want the blue one.", sample_rate=24000)[24000:48000] in call.callee.heard()
+    assert report.ended is EndReason.TRANSFERRED

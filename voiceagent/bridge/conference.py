@@ -59,6 +59,7 @@ class Conference:
         self._observe = observe
         self._clock = clock
         self._tasks = tasks
+        self._stay = True
         self._whisper: asyncio.Task[None] | None = None
 
     def cancel(self) -> None:
@@ -76,19 +77,23 @@ class Conference:
         Returns:
             None, or the code of what kept the callee from being briefed; the agent goes on as far as it can.
         """
-        stage = self._stage
+        stage, self._stay = self._stage, stay
         stage.state = BridgeState.TRANSFERRING
         # Whatever was still to be played was meant for the caller alone.
         if unheard := self._answers.unheard():
             self._player.silence(unheard)
         code = await self._switch(self._call.whisper) if brief else None
         if brief and code is None:
-            self._begin_whisper(stay=stay)
-        elif stay:
-            await self._listen()
+            self._begin_whisper()
         else:
-            stage.end(EndReason.TRANSFERRED)
+            await self._go_on()
         return code
+
+    def leave(self) -> None:
+        """Leave the two alone: at once, or when what is being whispered has been heard."""
+        self._stay = False
+        if self._stage.state is BridgeState.LISTENING:
+            self._stage.end(EndReason.TRANSFERRED)
 
     async def whisper(self) -> str | None:
         """Let what the model says next be heard by the callee only; then listen again.
@@ -108,19 +113,21 @@ class Conference:
         try:
             code = await self._switch(self._call.whisper)
             if code is None:
-                self._begin_whisper(stay=True)
+                self._begin_whisper()
         finally:
             # Also where the tool that asked for it was cancelled: silent, whatever the line was told.
             if stage.state is BridgeState.TRANSFERRING:
                 stage.state = BridgeState.LISTENING
+                if not self._stay:
+                    stage.end(EndReason.TRANSFERRED)
         return code
 
-    def _begin_whisper(self, *, stay: bool) -> None:
+    def _begin_whisper(self) -> None:
         self._answers.part()
         self._stage.state = BridgeState.WHISPERING
-        self._whisper = self._tasks.create_task(self._whisper_out(stay), name="whisper")
+        self._whisper = self._tasks.create_task(self._whisper_out(), name="whisper")
 
-    async def _whisper_out(self, stay: bool) -> None:
+    async def _whisper_out(self) -> None:
         answers, before = self._answers, self._answers.progress()
 
         def begun() -> bool:
@@ -135,12 +142,13 @@ class Conference:
         except TimeoutError:
             self._player.silence(answers.interruptible())
         self._observe(Whispered(self._clock()))
-        if stay and not self._stage.model_lost:
-            await self._listen()
-        else:
-            self._stage.end(EndReason.TRANSFERRED)
+        await self._go_on()
 
-    async def _listen(self) -> None:
+    async def _go_on(self) -> None:
+        """Listen, or leave."""
+        if not self._stay or self._stage.model_lost:
+            self._stage.end(EndReason.TRANSFERRED)
+            return
         # First here, then on the line: from this step on no audio leaves, whatever becomes of the command.
         self._stage.state = BridgeState.LISTENING
         await self._switch(self._call.spy)

@@ -97,7 +97,7 @@ class Leaving:
         if self._stage.joined:
             # Caller and callee talk: nothing that a model says may cut them off.
             self.note = reason
-            self._stage.end(EndReason.TRANSFERRED)
+            self.conference.leave()
             return
         if self._stage.state is not BridgeState.TALKING:
             return
