@@ -43,7 +43,8 @@ class VoiceAgent:
     that call. What calls share (a database, a client) is made in :meth:`on_startup`.
 
     A text may be given in several languages, as ``{"en": "...", "de": "..."}``; a call takes the one of
-    ``call.language``, or else the first. A ``{name}`` in it stands for what :meth:`facts` has of that name.
+    ``call.language``, or else the first. A ``{name}`` in it stands for the fact of that name that :meth:`facts`
+    gives, or for the line of that name.
 
     Attributes:
         instruction: The system instruction: who the agent is, what it knows, how it behaves.
@@ -76,8 +77,10 @@ class VoiceAgent:
         return {}
 
     def words(self, text: Words, call: CallContext) -> str:
-        """A text in the language of the call, with the facts filled in."""
-        return fill(in_language(text, call.language), self.facts(call))
+        """A text in the language of the call, with the facts and the fixed lines filled in."""
+        facts = self.facts(call)
+        lines = {name: fill(in_language(line, call.language), facts) for name, line in self.lines.items()}
+        return fill(in_language(text, call.language), {**lines, **facts})
 
     def line(self, name: str, call: CallContext) -> str:
         """One of ``lines`` in the language of the call, with the facts filled in.

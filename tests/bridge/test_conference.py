@@ -8,8 +8,9 @@ from tests.bridge.model import Model
 from tests.phone import Phone, audible_ms, loud_ms, phone_system
 from tests.virtual_time import virtual_time
 from voiceagent import CallContext, VoiceAgent, tool
-from voiceagent.report import CalleeJoined, EndReason, Moment, Whispered
+from voiceagent.report import CalleeJoined, EndReason, Moment, ToolStarted, Whispered
 from voiceagent.sandbox.exchange.call import ExchangeCall
+from voiceagent.sandbox.exchange.faults import Fault
 from voiceagent.sandbox.exchange.mixer import Mode
 from voiceagent.sandbox.speech import speak
 
@@ -37,7 +38,9 @@ class Desk(VoiceAgent):
     @tool
     async def put_through(self, call: CallContext, stay: bool = False) -> str:
         """Connect the caller, and tell the callee about them."""
-        return await call.transfer(briefing="The caller wants the blue one.", stay=stay)
+        result = await call.transfer(briefing="The caller wants the blue one.", stay=stay)
+        call.state["connected"] = result.connected
+        return result
 
 
 def coached(*rules: dict[str, object]) -> dict[str, object]:
@@ -188,3 +191,69 @@ async def test_a_model_that_ends_the_call_with_its_briefing_has_the_briefing_hea
         assert call.snapshot()["state"] == "detached"
         assert speak("They want the blue one.", sample_rate=24000)[24000:48000] in call.callee.heard()
     assert report.ended is EndReason.TRANSFERRED
+
+
+@virtual_time
+async def test_what_the_parties_say_is_parted_though_the_model_says_nothing() -> None:
+    async with phone_system(Coach, coached()) as phone:
+        call = phone.ring()
+        await joined(phone)
+        model = Model(phone)
+        for said in ("good morning", "how are you"):
+            await model.content(inputTranscription={"text": said})
+            await model.content(turnComplete=True)
+            # The turn is over with the next audio of the line.
+            await asyncio.sleep(0.1)
+        call.caller.hang_up()
+        report = await phone.reports.get()
+    assert [line.text for line in report.transcript if line.who == "parties"] == [
+        "good morning",
+        "how are you",
+    ]
+
+
+@virtual_time
+async def test_a_line_that_does_not_whisper_costs_the_briefing_and_not_the_transfer() -> None:
+    plot = {
+        "script": [{"wait": "agent_done"}, {"say": "please do it now"}, {"wait": 60}],
+        "model": [
+            {"on": "start", "say": "Hello."},
+            {"on": "caller_done", "say": "One moment please.", "call": {"put_through": {}}},
+            {"on": "tool_result", "say": "They want the blue one."},
+        ],
+    }
+    async with phone_system(Desk, plot) as phone:
+        phone.exchange.faults.order("agent.whisper", Fault(error_code="INTERNAL_ERROR"))
+        call = phone.ring()
+        report = await phone.reports.get()
+        assert call.snapshot()["state"] == "detached"
+        assert phone.contexts[report.call_id].state["connected"] is True
+        assert not any(call.callee.heard())
+    assert report.ended is EndReason.TRANSFERRED and report.transfers_failed == []
+
+
+class SlowCoach(Coach):
+    """Thinks before it whispers, as real models do."""
+
+    @tool
+    async def coach(self, call: CallContext) -> str:
+        """Whisper to the callee."""
+        await asyncio.sleep(1)
+        return await call.whisper()
+
+
+@virtual_time
+async def test_parties_who_talk_on_do_not_keep_the_model_from_whispering() -> None:
+    plot = coached({"on": "caller_done", "call": {"coach": {}}}, {"on": "tool_result", "say": WHISPER})
+    async with phone_system(SlowCoach, plot) as phone:
+        call = phone.ring()
+        await joined(phone)
+        call.caller.say(CALLEE_SAYS)
+        await seen(phone, ToolStarted)
+        # In mid-sentence when the line is switched, and long after that.
+        call.callee.say(CALLEE_SAYS * 6)
+        await seen(phone, Whispered)
+        assert speak(WHISPER, sample_rate=24000)[24000:48000] in call.callee.heard()
+        call.caller.hang_up()
+        await phone.reports.get()
+    assert modes(call) == ["spy", "whisper", "spy"]

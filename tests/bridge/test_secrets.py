@@ -11,6 +11,7 @@ import pytest
 from tests.phone import phone_system
 from tests.virtual_time import virtual_time
 from voiceagent import CallContext, Line, Service, ToolUse, VoiceAgent, tool
+from voiceagent.report import EndReason
 
 
 class Bank(VoiceAgent):
@@ -29,6 +30,11 @@ class Bank(VoiceAgent):
         self.codes.append(code)
         return "right"
 
+    @tool
+    async def note(self, texts: list[str]) -> list[str]:
+        """Keep notes."""
+        return [f"kept: {text}" for text in texts]
+
     async def on_tool(self, call: CallContext, use: ToolUse) -> None:
         self.seen.append(str(use))
 
@@ -40,7 +46,7 @@ class Bank(VoiceAgent):
 async def test_a_code_reaches_the_tool_and_nothing_else(tmp_path: Path) -> None:
     agent = Bank()
     plot = {
-        "script": [{"wait": "agent_done"}, {"say": "my code is four two"}, {"wait": "agent_done"}, "hangup"],
+        "script": [{"wait": "agent_done"}, {"say": "my code is four two"}, {"wait": 30}],
         "model": [
             {"on": "start", "say": "Your code please."},
             {
@@ -52,7 +58,12 @@ async def test_a_code_reaches_the_tool_and_nothing_else(tmp_path: Path) -> None:
                     {"nonsense": {"name": "4242"}},
                 ],
             },
-            {"on": "tool_result", "say": "Thank you, four two is right."},
+            {
+                "on": "tool_result",
+                "say": "Thank you, four two is right.",
+                "call": {"note": {"texts": ["she said four", "two"]}},
+            },
+            {"on": "tool_result", "call": {"end_call": {"reason": "the code was four two"}}},
         ],
     }
     async with phone_system(agent, plot, reports=tmp_path) as phone:
@@ -60,11 +71,31 @@ async def test_a_code_reaches_the_tool_and_nothing_else(tmp_path: Path) -> None:
     assert agent.codes == ["4242"]
     assert report.tools[1].arguments == {"code": "***", "name": "Anna"}
     assert report.transcript[1].text == "my code is * *"
+    assert report.tools[3].arguments == {"texts": ["she said *", "*"]}
+    assert report.tools[3].result == {"result": ["kept: she said *", "kept: *"]}
+    assert report.end_note == "the code was * *"
     written = (tmp_path / report.call_id / "report.json").read_text()
     assert json.loads(written)["transcript"][2]["text"] == "Thank you, * * is right."
     shown = " ".join((written, *agent.seen, *(str(moment) for moment in phone.moments)))
     assert "4242" not in shown
     assert "four" not in shown
+
+
+@virtual_time
+async def test_a_redact_that_fails_costs_the_words_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(VoiceAgent):
+        def redact(self, call: CallContext, text: str) -> str:
+            raise RuntimeError("broken")
+
+    plot = {
+        "script": [{"wait": "agent_done"}, {"wait": 10}],
+        "model": [{"on": "start", "say": "Your code is four two. Goodbye.", "call": {"end_call": {}}}],
+    }
+    async with phone_system(Broken, plot) as phone:
+        _, report = await phone.call()
+    assert report.ended is EndReason.AGENT_HUNG_UP
+    assert "four" not in str(report)
+    assert "redact failed" in caplog.text
 
 
 def test_a_secret_that_is_no_parameter_is_refused_at_the_start() -> None:

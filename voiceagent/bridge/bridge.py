@@ -150,8 +150,10 @@ class Bridge:
             await self._player.refill()
             self._answers.report_heard()
             if self._stage.deaf:
-                continue
-            if self._meter.hear(pcm) or self._meter.speaking:
+                # Silence, and not nothing: a model that heard somebody begin to speak waits for the end of it
+                # before it says what it has to say.
+                pcm = bytes(len(pcm))
+            elif self._meter.hear(pcm) or self._meter.speaking:
                 self._caller_spoke_until = self._clock() - self._meter.quiet_ms
             converted = resampler.process(pcm)
             if converted and self._session is not None:
@@ -217,6 +219,9 @@ class Bridge:
                     turn.add_text(event.text)
                     self._observe(AgentText(self._clock(), turn.number, event.text))
             case InputTranscript():
+                if self._stage.state is BridgeState.LISTENING:
+                    # A turn in which the model says nothing, as it should, parts what the parties say, too.
+                    self._answers.current()
                 self._observe(CallerText(self._clock(), event.text))
             case Interrupted():
                 self._barge_in()

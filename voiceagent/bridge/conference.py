@@ -67,27 +67,24 @@ class Conference:
         if self._whisper is not None:
             self._whisper.cancel()
 
-    async def begin(self, *, brief: bool, stay: bool) -> str | None:
+    async def begin(self, *, brief: bool, stay: bool) -> None:
         """The callee has joined, and both parties would hear the agent, if it spoke.
+
+        A line that does not switch costs the briefing: the two are connected all the same.
 
         Args:
             brief: What the model says next is heard by the callee only.
             stay: Then listen to the two instead of leaving.
-
-        Returns:
-            None, or the code of what kept the callee from being briefed; the agent goes on as far as it can.
         """
         stage, self._stay = self._stage, stay
         stage.state = BridgeState.TRANSFERRING
         # Whatever was still to be played was meant for the caller alone.
         if unheard := self._answers.unheard():
             self._player.silence(unheard)
-        code = await self._switch(self._call.whisper) if brief else None
-        if brief and code is None:
+        if brief and await self._switch(self._call.whisper) is None:
             self._begin_whisper()
         else:
             await self._go_on()
-        return code
 
     def leave(self) -> None:
         """Leave the two alone: at once, or when what is being whispered has been heard."""

@@ -195,4 +195,5 @@ class Leaving:
         if not (brief or stay) or self._stage.model_lost:
             self._stage.end(EndReason.TRANSFERRED)
             return None
-        return await self.conference.begin(brief=brief, stay=stay)
+        await self.conference.begin(brief=brief, stay=stay)
+        return None
