@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,9 +25,7 @@ from voiceagent.call.exceptions import WSSCallClosedError, WSSCallError, WSSErro
 from voiceagent.hooks import Hooks
 from voiceagent.live import LiveConfig, LiveConnectError, LiveConnector, LiveSession, ToolCall
 from voiceagent.report import (
-    AgentText,
     Answered,
-    CallerText,
     CallRecording,
     CallReport,
     Ended,
@@ -36,7 +33,7 @@ from voiceagent.report import (
     Moment,
     Observer,
     ReportWriter,
-    TurnEnded,
+    redacted,
 )
 from voiceagent.tool import CallContext
 from voiceagent.toolbox import AnyTool, Toolbox
@@ -153,15 +150,14 @@ class Conversation:
             self._task.cancel()
 
     def _redact(self, text: str) -> str:
-        return self._agent.redact(self.context, text)
-
-    def _observe(self, moment: Moment) -> None:
         try:
-            if isinstance(moment, CallerText | AgentText | TurnEnded):
-                moment = replace(moment, text=self._redact(moment.text))
+            return self._agent.redact(self.context, text)
         except Exception:
             logger.exception("call %s: redact failed; the text is left out", self._call.call_id)
-            return
+            return ""
+
+    def _observe(self, moment: Moment) -> None:
+        moment = redacted(moment, self._redact)
         for observer in self._observers:
             try:
                 observer(moment)

@@ -24,6 +24,7 @@ from voiceagent.report.moments import (
     Whispered,
 )
 from voiceagent.report.recording import CallRecording
+from voiceagent.report.redaction import redacted
 from voiceagent.report.report import CallReport, Line, ReportWriter, ToolUse, TurnTiming
 
 __all__ = [
@@ -50,4 +51,5 @@ __all__ = [
     "TurnTiming",
     "UsageCounted",
     "Whispered",
+    "redacted",
 ]
