@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from voiceagent.service import run as run
     from voiceagent.service import serve as serve
     from voiceagent.tool import tool as tool
+    from voiceagent.toolbox import AnyTool as AnyTool
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "AnyTool": "voiceagent.toolbox",
     "CallContext": "voiceagent.context",
     "CallReport": "voiceagent.report",
     "Decision": "voiceagent.agent",

@@ -43,8 +43,8 @@ class VoiceAgent:
     that call. What calls share (a database, a client) is made in :meth:`on_startup`.
 
     A text may be given in several languages, as ``{"en": "...", "de": "..."}``; a call takes the one of
-    ``call.language``, or else the first. A ``{name}`` in it stands for the fact of that name that :meth:`facts`
-    gives, or for the line of that name.
+    ``call.language``, or else the first. A ``{name}`` in it stands for what :meth:`facts` has of that name, or
+    else for the line of that name.
 
     Attributes:
         instruction: The system instruction: who the agent is, what it knows, how it behaves.
@@ -57,7 +57,8 @@ class VoiceAgent:
         ring_seconds: How long the callee's phone rings when the caller is put through, 1 to 120.
         model: Name of a Gemini Live model.
         temperature: Sampling temperature; None for the service's default.
-        tools: More tools: functions, bound methods, or objects whose ``@tool`` methods are all taken.
+        tools: More tools: functions, bound methods, objects whose ``@tool`` methods are all taken, and tools
+            and toolsets of google-adk, such as those of an MCP server.
     """
 
     instruction: Words = "You answer the phone. Be brief and friendly: your answers are spoken."
@@ -76,21 +77,28 @@ class VoiceAgent:
         """What ``{name}`` stands for in the texts of one call; override it to name your facts."""
         return {}
 
-    def words(self, text: Words, call: CallContext) -> str:
-        """A text in the language of the call, with the facts and the fixed lines filled in."""
-        facts = self.facts(call)
+    def words(self, text: Words, call: CallContext, facts: Mapping[str, object] | None = None) -> str:
+        """A text in the language of the call, with the facts and the fixed lines filled in.
+
+        Args:
+            text: The text.
+            call: The call.
+            facts: What is filled in; :meth:`facts` by default. A ``facts`` of your own that uses a line gives
+                what it knows so far.
+        """
+        facts = self.facts(call) if facts is None else facts
         lines = {name: fill(in_language(line, call.language), facts) for name, line in self.lines.items()}
         return fill(in_language(text, call.language), {**lines, **facts})
 
-    def line(self, name: str, call: CallContext) -> str:
-        """One of ``lines`` in the language of the call, with the facts filled in.
+    def line(self, name: str, call: CallContext, facts: Mapping[str, object] | None = None) -> str:
+        """One of ``lines``, as :meth:`words` gives it.
 
         Raises:
             KeyError: there is no line of that name.
         """
         if name not in self.lines:
             raise KeyError(f"{type(self).__name__}.lines has no {name!r}; it has {', '.join(self.lines)}")
-        return self.words(self.lines[name], call)
+        return self.words(self.lines[name], call, facts)
 
     def build_instruction(self, call: CallContext) -> str:
         """The system instruction of one call; override it to add what is known of the caller."""

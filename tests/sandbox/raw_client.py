@@ -208,6 +208,11 @@ class Agent:
         response = await self.do(command, **data)
         assert response.success, response
 
+    async def fails(self, command: str, code: str, **data: Any) -> None:
+        """Send a command that must fail, and with what."""
+        response = await self.do(command, **data)
+        assert (response.success, response.error_code) == (False, code), response
+
 
 CALLER, CALLEE = "+15550100", "+15550199"
 

@@ -130,7 +130,7 @@ async def test_a_silent_agent_is_hung_up_on_after_thirty_seconds(caplog: pytest.
             await line.leg.ended()
     assert line.ended == pytest.approx(30, abs=0.1)
     assert line.starts() == []
-    assert "silent for 30 s" in caplog.text
+    assert "nothing was heard for 30 s" in caplog.text
     assert "555" not in caplog.text
 
 

@@ -46,7 +46,7 @@ async def test_a_scripted_caller_stops_when_the_call_ends() -> None:
             await asyncio.sleep(1)
             await agent.ok(media.DISCONNECT)
             await agent.closed.wait()
-        assert not exchange._callers
+        assert not exchange._scripted
 
 
 @virtual_time

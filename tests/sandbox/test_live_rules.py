@@ -26,6 +26,17 @@ model:
     say: Pardon me?
 """
 
+ANSWERS = """
+model:
+  - on: caller_done
+    call: {book: {day: monday}}
+  - on: tool_result
+    result: Is Taken
+    say: I am sorry.
+  - on: tool_result
+    say: It is booked.
+"""
+
 BOOKS = """
 model:
   - on: caller_done
@@ -152,6 +163,18 @@ async def test_a_turn_that_calls_a_function_goes_on_with_its_result() -> None:
         assert client.spoken() == said("Let me see.") + said("It is booked.")
         assert client.transcript() == "Let me see. It is booked."
         assert server.records[0].tool_responses[0]["response"] == {"result": "ok"}
+
+
+@virtual_time
+@pytest.mark.parametrize(
+    ("result", "spoken"), [("10 AM is taken", "I am sorry."), ("see you at ten", "It is booked.")]
+)
+async def test_what_is_said_may_depend_on_the_result(result: str, spoken: str) -> None:
+    async with live_server(ANSWERS) as server, live_session(server) as client:
+        await client.say("book me a table")
+        await respond(client, await tool_call(client), response={"result": result})
+        await client.next("turnComplete")
+        assert client.spoken() == said(spoken)
 
 
 @virtual_time

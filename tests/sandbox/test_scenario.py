@@ -24,6 +24,7 @@ from voiceagent.sandbox.scenario import (
     parse_scenario,
     parse_script,
 )
+from voiceagent.sandbox.script import in_words
 
 WHOLE = """
 caller: {from: +15550111, to: "+15550122"}
@@ -101,6 +102,10 @@ def test_numbers_are_not_shown_in_a_repr() -> None:
             "demo.yaml:2: model[0].on: unknown trigger 'caller_don'; use",
         ),
         ("model:\n  - say: hi\n", "demo.yaml:2: model[0]: on is missing"),
+        (
+            "model:\n  - {on: start, result: ok}\n",
+            "demo.yaml:2: model[0].result: only a rule with 'on: tool_result'",
+        ),
         ("model:\n  - on: after\n", "demo.yaml:2: model[0].on: after takes seconds"),
         ("model:\n  - on: {after: soon}\n", "demo.yaml:2: model[0].on.after: expected seconds"),
         ("model:\n  - on: start\n    says: hi\n", "demo.yaml:3: model[0].says: unknown key 'says'"),
@@ -129,7 +134,10 @@ def test_numbers_are_not_shown_in_a_repr() -> None:
         ("faults:\n  - {at: 1}\n", "demo.yaml:2: faults[0]: a fault has at and one of go_away"),
         ("faults:\n  - {close: 1006}\n", "demo.yaml:2: faults[0].close: 1006 is no close code"),
         ("faults:\n  - {garbage: 3}\n", "demo.yaml:2: faults[0].garbage: expected true, got '3'"),
-        ("rules: []\n", "demo.yaml:1: rules: unknown key 'rules'; use one of caller, script, model, faults"),
+        (
+            "rules: []\n",
+            "demo.yaml:1: rules: unknown key 'rules'; use one of caller, script, callee,",
+        ),
         ("model:\n  - on: start\n   say: hi\n", "demo.yaml:3: not valid YAML"),
         ("model: [\n", "demo.yaml:2: not valid YAML"),
         ("caller: {}\na: \x07", "demo.yaml:2: not valid YAML: special characters"),
@@ -200,3 +208,27 @@ def test_a_script_comes_as_json_too() -> None:
         parse_script([{"say": "\ud800"}])
     with pytest.raises(ScenarioError, match=r"\[0\].wait: expected a number of at most 30 digits"):
         parse_script([{"wait": 10**400}])
+
+
+def test_the_steps_of_a_script_can_be_told_in_the_words_of_a_scenario(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "hello.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+    script = parse_script(
+        [
+            {"wait": "agent_done"},
+            {"wait": "500ms"},
+            {"say": {"text": "good morning", "voice": "en-US"}},
+            {"play": "hello.wav"},
+            {"interrupt_after": 1.2},
+            "hangup",
+        ],
+        folder=tmp_path,
+    )
+    assert [in_words(step) for step in script.steps] == [
+        "wait: agent_done",
+        "wait: 0.5",
+        "say: good morning",
+        "play: hello.wav",
+        "interrupt_after: 1.2",
+        "hangup",
+    ]

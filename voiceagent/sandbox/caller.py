@@ -1,6 +1,7 @@
-"""A scripted caller: waits for the agent, speaks, barges in, hangs up.
+"""A scripted person on the telephone: waits for the other side, speaks, barges in, hangs up.
 
-It knows of the agent only what its leg hears, as a person does, and its ear is simple: sound is speech.
+They know of the other side (the agent, and once connected the other party too) only what their leg hears, as
+a person does, and their ear is simple: sound is speech.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ class _AgentSilent(Exception):
     """The agent has said nothing for :data:`PATIENCE_SECONDS`."""
 
 
-async def play(script: Script, leg: Leg) -> None:
+async def play(script: Script, leg: Leg, on_step: Callable[[Step], None] | None = None) -> None:
     """Do what the script says, from the moment the leg is up until the script or the call is over.
 
-    Speech is spoken at the leg's sample rate. A script without ``hangup`` stays on the line.
+    Speech is spoken at the leg's sample rate. A script without ``hangup`` stays on the line. ``on_step`` is
+    told of each step as it begins.
 
     Raises:
         RecordingError: a recording of the script cannot be played.
@@ -45,14 +47,14 @@ async def play(script: Script, leg: Leg) -> None:
     if leg.state is LegState.ENDED:
         return
     async with asyncio.TaskGroup() as tasks:
-        performance = tasks.create_task(_perform(script, leg))
+        performance = tasks.create_task(_perform(script, leg, on_step))
         call = tasks.create_task(leg.ended())
         await asyncio.wait((performance, call), return_when=asyncio.FIRST_COMPLETED)
         performance.cancel()
         call.cancel()
 
 
-async def _perform(script: Script, leg: Leg) -> None:
+async def _perform(script: Script, leg: Leg, on_step: Callable[[Step], None] | None) -> None:
     ear = _Ear(leg.sample_rate)
     stop_listening = leg.listen(ear.hear)
     try:
@@ -61,9 +63,11 @@ async def _perform(script: Script, leg: Leg) -> None:
         for number, step in enumerate(script.steps):
             if leg.state is LegState.ENDED:
                 return
+            if on_step is not None:
+                on_step(step)
             await _take(step, lines.get(number, b""), leg, ear)
     except _AgentSilent:
-        logger.warning("the agent has been silent for %g s: the caller hangs up", PATIENCE_SECONDS)
+        logger.warning("nothing was heard for %g s: the scripted party hangs up", PATIENCE_SECONDS)
         leg.hang_up()
     finally:
         stop_listening()

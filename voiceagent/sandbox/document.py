@@ -134,6 +134,12 @@ class Value:
         if self.content is not True:
             raise self.error(f"expected true, got {self._kind()}")
 
+    def flag(self) -> bool:
+        """``true`` or ``false``."""
+        if not isinstance(self.content, bool):
+            raise self.error(f"expected true or false, got {self._kind()}")
+        return self.content
+
     def plain(self) -> Any:
         """The value without its places: what JSON would make of it."""
         if isinstance(self.content, dict):

@@ -128,11 +128,20 @@ class Operator(_Client):
 
     # Calls --------------------------------------------------------------------------------------------
 
-    async def phone(self, from_: str, to: str, *, script: object = None) -> str:
-        """Phone the agent's number; with a script, the exchange plays the caller. Returns the call's id."""
+    async def phone(self, from_: str, to: str, *, script: object = None, callee: object = None) -> str:
+        """Phone the agent's number. Returns the call's id.
+
+        Args:
+            from_: who calls.
+            to: the number that they call.
+            script: what the caller does, as ``script:`` of a scenario file.
+            callee: who is reached at ``to`` if the agent rings there, as ``callee:`` of a scenario file.
+        """
         fields: dict[str, Any] = {"from": from_, "to": to}
         if script is not None:
             fields["script"] = script
+        if callee is not None:
+            fields["callee"] = callee
         call_id: str = (await self._json("POST", "/calls", fields))["call_id"]
         return call_id
 

@@ -1,4 +1,4 @@
-"""A scenario: what the caller does, what the model does, and what goes wrong, as read from a YAML file.
+"""A scenario: what caller, callee and model do, and what goes wrong, as read from a YAML file.
 
 Rule: what is accepted here can be played. Whatever cannot be is refused with a :class:`ScenarioError`
 that names file, line and field.
@@ -6,21 +6,37 @@ that names file, line and field.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from voiceagent.sandbox.document import ScenarioError, Value, read_yaml, wrap
-from voiceagent.sandbox.recording import RecordingError, check_recording
+from voiceagent.sandbox.party import DEFAULT_AFTER_MS, Behaviour, Party
+from voiceagent.sandbox.script import (
+    NO_SCRIPT,
+    HangUp,
+    InterruptAfter,
+    Pause,
+    Play,
+    Say,
+    Script,
+    Step,
+    WaitForAgent,
+    parse_script,
+    read_script,
+)
 
 __all__ = [
     "Fault",
     "FaultKind",
     "FunctionCall",
+    "NO_SCRIPT",
     "HangUp",
     "InterruptAfter",
     "Numbers",
+    "Party",
     "Pause",
     "Play",
     "Rule",
@@ -31,67 +47,12 @@ __all__ = [
     "Step",
     "Trigger",
     "WaitForAgent",
+    "build_scenario",
     "load_scenario",
+    "parse_party",
     "parse_scenario",
     "parse_script",
 ]
-
-VOICES = ("en-US", "en-GB", "de-DE", "es-ES", "fr-FR", "it-IT")
-"""The voices that a caller may have (those of the package py-nanotts)."""
-
-DEFAULT_CALLER_VOICE = "en-GB"
-"""A caller's voice: another one than the agent's, so that a recording tells them apart."""
-
-
-@dataclass(frozen=True)
-class WaitForAgent:
-    """``wait: agent_done``: until the agent has spoken since the last step and stopped."""
-
-
-@dataclass(frozen=True)
-class Pause:
-    """``wait: 2.5``: so many seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Say:
-    """``say: text``: speak a sentence. ``speed`` and ``pitch`` are factors, 1 is as usual."""
-
-    text: str
-    voice: str = DEFAULT_CALLER_VOICE
-    speed: float = 1.0
-    pitch: float = 1.0
-
-
-@dataclass(frozen=True)
-class Play:
-    """``play: file.wav``: speak a recording (16-bit PCM, any rate; channels are averaged)."""
-
-    path: Path
-
-
-@dataclass(frozen=True)
-class InterruptAfter:
-    """``interrupt_after: 1.2``: so many seconds of agent speech, then the next line barges in."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class HangUp:
-    """``hangup``: end the call."""
-
-
-Step = WaitForAgent | Pause | Say | Play | InterruptAfter | HangUp
-
-
-@dataclass(frozen=True)
-class Script:
-    """What a caller does, in order."""
-
-    steps: tuple[Step, ...] = ()
 
 
 class Trigger(StrEnum):
@@ -119,6 +80,7 @@ class Rule:
     Attributes:
         on: When.
         after: Seconds of quiet, for :attr:`Trigger.AFTER`; else 0.
+        result: What must stand in the results, for :attr:`Trigger.TOOL_RESULT`; None takes all.
         heard: What the caller is understood to have said; sent first, as input transcription.
         say: What the model says, or None.
         calls: The functions it calls at the end of it.
@@ -126,6 +88,7 @@ class Rule:
 
     on: Trigger
     after: float = 0.0
+    result: str | None = None
     heard: str | None = None
     say: str | None = None
     calls: tuple[FunctionCall, ...] = ()
@@ -190,13 +153,15 @@ class Scenario:
         source: The file it came from.
         numbers: ``caller:`` of the file.
         script: ``script:`` of the file.
+        callee: ``callee:`` of the file; None leaves it to the exchange.
         model: ``model:`` of the file.
         faults: ``faults:`` of the file, by time.
     """
 
     source: str = "<empty scenario>"
     numbers: Numbers = Numbers()
-    script: Script = Script()
+    script: Script = NO_SCRIPT
+    callee: Party | None = None
     model: tuple[Rule, ...] = ()
     faults: tuple[Fault, ...] = ()
 
@@ -222,33 +187,77 @@ def parse_scenario(text: str, source: str = "<scenario>") -> Scenario:
     Raises:
         ScenarioError: it is malformed; the text begins with ``source`` and the line.
     """
-    document = read_yaml(text, source)
-    if document.is_null:
-        raise document.error("the scenario is empty; give it at least one of caller, script, model, faults")
-    fields = document.mapping(("caller", "script", "model", "faults"))
-    present = {name: value for name, value in fields.items() if not value.is_null}
-    folder = Path(source).parent
-    return Scenario(
-        source=source,
-        numbers=_numbers(present["caller"]) if "caller" in present else Numbers(),
-        script=_script(present["script"], folder) if "script" in present else Script(),
-        model=tuple(_rule(item) for item in present["model"].items()) if "model" in present else (),
-        faults=_faults(present["faults"]) if "faults" in present else (),
-    )
+    return _scenario(read_yaml(text, source), source, Path(source).parent)
 
 
-def parse_script(raw: object, *, source: str = "script", folder: Path | None = None) -> Script:
-    """Read a caller's script as decoded from JSON: the list that ``script:`` of a file holds.
+def build_scenario(
+    raw: Mapping[str, object], source: str = "scenario", *, folder: Path | None = None
+) -> Scenario:
+    """Make a scenario of what a file holds, given as data. Errors name fields, and no lines.
 
     Args:
-        raw: The list of steps.
+        raw: Its parts: caller, script, callee, model, faults.
         source: What to call it in errors.
         folder: What ``play:`` paths are relative to; the working directory by default.
 
     Raises:
         ScenarioError: it is malformed.
     """
-    return _script(wrap(raw, source), folder or Path())
+    return _scenario(wrap(raw, source), source, folder or Path())
+
+
+def parse_party(raw: object, *, source: str = "callee", folder: Path | None = None) -> Party:
+    """Read a party as decoded from JSON: what ``callee:`` of a scenario holds.
+
+    Args:
+        raw: ``{answers, rejects, after, script}``, each of them optional.
+        source: What to call it in errors.
+        folder: What ``play:`` paths are relative to; the working directory by default.
+
+    Raises:
+        ScenarioError: it is malformed.
+    """
+    return _party(wrap(raw, source), folder or Path())
+
+
+def _party(value: Value, folder: Path) -> Party:
+    fields = value.mapping(("answers", "rejects", "after", "script"))
+    present = {name: item for name, item in fields.items() if not item.is_null}
+    rejects = "rejects" in present and present["rejects"].flag()
+    answers = present["answers"].flag() if "answers" in present else not rejects
+    if answers and rejects:
+        raise present["rejects"].error(
+            "a callee who rejects the call does not answer it: give one of the two"
+        )
+    if not answers and "script" in present:
+        raise present["script"].error("a callee who does not answer has no script")
+    if rejects:
+        behaviour = Behaviour.REJECT
+    else:
+        behaviour = Behaviour.ANSWER if answers else Behaviour.NOANSWER
+    after: int | None = None if behaviour is Behaviour.NOANSWER else DEFAULT_AFTER_MS
+    if "after" in present:
+        after = round(present["after"].seconds() * 1000)
+    script = read_script(present["script"], folder) if "script" in present else None
+    return Party(behaviour, after, script)
+
+
+_PARTS = ("caller", "script", "callee", "model", "faults")
+
+
+def _scenario(document: Value, source: str, folder: Path) -> Scenario:
+    if document.is_null:
+        raise document.error(f"the scenario is empty; give it at least one of {', '.join(_PARTS)}")
+    fields = document.mapping(_PARTS)
+    present = {name: value for name, value in fields.items() if not value.is_null}
+    return Scenario(
+        source=source,
+        numbers=_numbers(present["caller"]) if "caller" in present else Numbers(),
+        script=read_script(present["script"], folder) if "script" in present else NO_SCRIPT,
+        callee=_party(present["callee"], folder) if "callee" in present else None,
+        model=tuple(_rule(item) for item in present["model"].items()) if "model" in present else (),
+        faults=_faults(present["faults"]) if "faults" in present else (),
+    )
 
 
 def _numbers(value: Value) -> Numbers:
@@ -260,70 +269,16 @@ def _numbers(value: Value) -> Numbers:
     )
 
 
-def _script(value: Value, folder: Path) -> Script:
-    return Script(tuple(_step(item, folder) for item in value.items()))
-
-
-_STEPS = ("wait", "say", "play", "interrupt_after", "hangup")
-
-
-def _step(value: Value, folder: Path) -> Step:
-    if isinstance(value.content, str):
-        if value.text == "hangup":
-            return HangUp()
-        raise value.error(f"unknown step {value.text!r}; use one of {', '.join(_STEPS)}")
-    fields = value.mapping(_STEPS)
-    if len(fields) != 1:
-        raise value.error(f"a step has one key of {', '.join(_STEPS)}, got {len(fields)}")
-    ((name, setting),) = fields.items()
-    match name:
-        case "wait":
-            if isinstance(setting.content, str) and setting.text == "agent_done":
-                return WaitForAgent()
-            if isinstance(setting.content, str) and not setting.text[:1].isdigit():
-                raise setting.error(f"expected agent_done or seconds, got {setting.text!r}")
-            return Pause(setting.seconds())
-        case "say":
-            return _say(setting)
-        case "play":
-            path = folder / setting.string()
-            try:
-                check_recording(path)
-            except RecordingError as error:
-                raise setting.error(str(error)) from error
-            return Play(path)
-        case "interrupt_after":
-            return InterruptAfter(setting.seconds())
-        case _:
-            if not setting.is_null:
-                setting.true()
-            return HangUp()
-
-
-def _say(value: Value) -> Say:
-    if not isinstance(value.content, dict):
-        return Say(value.string())
-    fields = value.mapping(("text", "voice", "speed", "pitch"))
-    if "text" not in fields:
-        raise value.error("text is missing")
-    voice = fields["voice"].string() if "voice" in fields else DEFAULT_CALLER_VOICE
-    if voice not in VOICES:
-        raise fields["voice"].error(f"unknown voice {voice!r}; use one of {', '.join(VOICES)}")
-    return Say(
-        text=fields["text"].string(),
-        voice=voice,
-        speed=fields["speed"].number(0.2, 5.0) if "speed" in fields else 1.0,
-        pitch=fields["pitch"].number(0.5, 2.0) if "pitch" in fields else 1.0,
-    )
-
-
 def _rule(value: Value) -> Rule:
-    fields = value.mapping(("on", "after", "heard", "say", "call"))
+    fields = value.mapping(("on", "after", "result", "heard", "say", "call"))
     present = {name: item for name, item in fields.items() if not item.is_null}
     on, after = _trigger(value, present)
+    if "result" in present and on is not Trigger.TOOL_RESULT:
+        raise present["result"].error("only a rule with 'on: tool_result' has a result")
     return Rule(
         on=on,
         after=after,
+        result=present["result"].string() if "result" in present else None,
         heard=present["heard"].string() if "heard" in present else None,
         say=present["say"].string() if "say" in present else None,
         calls=_calls(present["call"]) if "call" in present else (),

@@ -8,7 +8,7 @@ of an agent), :mod:`.call` (the states of a call), :mod:`.parties` (ringing), :m
 
 from voiceagent.sandbox.exchange.call import CallState, ExchangeCall
 from voiceagent.sandbox.exchange.mixer import Mode
-from voiceagent.sandbox.exchange.parties import Behaviour, Party
 from voiceagent.sandbox.exchange.server import Exchange
+from voiceagent.sandbox.party import Behaviour, Party
 
 __all__ = ["Behaviour", "CallState", "Exchange", "ExchangeCall", "Mode", "Party"]

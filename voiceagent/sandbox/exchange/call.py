@@ -13,9 +13,10 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from voiceagent.sandbox.exchange.mixer import Mixer, Mode
-from voiceagent.sandbox.exchange.parties import Party, Ring, RingResult
+from voiceagent.sandbox.exchange.parties import Ring, RingResult
 from voiceagent.sandbox.leg import Leg, LegState
 from voiceagent.sandbox.log import EventLog
+from voiceagent.sandbox.party import Party
 from voiceagent.sandbox.violations import Violations
 from voiceagent.wire import media
 
@@ -226,8 +227,10 @@ class ExchangeCall:
         self._go(CallState.ANSWERED)
         self._up()
 
-    def connect(self, ring_seconds: float, party: Party, done: Callable[[CommandError | None], None]) -> None:
-        """Ring the callee; ``done`` gets None when they are connected, or what went wrong.
+    def connect(
+        self, ring_seconds: float, party: Callable[[], Party], done: Callable[[CommandError | None], None]
+    ) -> None:
+        """Ring the callee, whom ``party`` gives; ``done`` gets None once they are connected, or why not.
 
         Raises:
             CommandError: the callee is connected already, or its telephone rings.
@@ -247,7 +250,7 @@ class ExchangeCall:
                 done(CommandError(media.CALL_UNANSWERED, str(outcome)))
 
         self.callee.ring()
-        self._ring = Ring(party, ring_seconds, result)
+        self._ring = Ring(party(), ring_seconds, result)
         self.log.add("callee_ringing")
 
     def _bridge(self) -> None:

@@ -13,8 +13,8 @@ from voiceagent.sandbox.exchange import malformed
 from voiceagent.sandbox.exchange.call import CommandError, ExchangeCall
 from voiceagent.sandbox.exchange.faults import Faults
 from voiceagent.sandbox.exchange.mixer import Mode
-from voiceagent.sandbox.exchange.parties import Party
 from voiceagent.sandbox.exchange.socket import Socket
+from voiceagent.sandbox.party import Party
 from voiceagent.wire import Unknown, WireError, encode, media
 from voiceagent.wire.frames import MIXED, decode_frame, encode_frame
 
@@ -31,13 +31,13 @@ class MediaLink:
     """The agent of one call, as the exchange sees it."""
 
     def __init__(
-        self, socket: Socket, call: ExchangeCall, faults: Faults, party: Callable[[str], Party]
+        self, socket: Socket, call: ExchangeCall, faults: Faults, ring: Callable[[ExchangeCall], Party]
     ) -> None:
-        """``party`` tells how a number reacts to ringing."""
+        """``ring`` tells how the callee of a call, who is rung now, reacts."""
         self._socket = socket
         self._call = call
         self._faults = faults
-        self._party = party
+        self._ring = ring
         self._pending: dict[str, None] = {}
 
     async def serve(self) -> None:
@@ -135,7 +135,7 @@ class MediaLink:
             else:
                 self._fail(command.command_id, error.code, str(error))
 
-        self._call.connect(seconds, self._party(self._call.callee.address), done)
+        self._call.connect(seconds, lambda: self._ring(self._call), done)
         self._pending[command.command_id] = None
 
     # To the agent -------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from voiceagent.sandbox.exchange.call import Agent, CallState, ExchangeCall
 from voiceagent.sandbox.exchange.control import REQUEST_TYPES
 from voiceagent.sandbox.exchange.faults import Fault
 from voiceagent.sandbox.exchange.fields import Fields
-from voiceagent.sandbox.exchange.parties import DEFAULT_AFTER_MS, Behaviour, Party
 from voiceagent.sandbox.leg import LegState
+from voiceagent.sandbox.party import DEFAULT_AFTER_MS, Behaviour, Party
 from voiceagent.wire import media
 
 if TYPE_CHECKING:
@@ -155,12 +155,14 @@ class OperatorApi:
     async def _phone(self, request: web.Request) -> web.Response:
         fields = await Fields.of(request)
         from_, to = fields.text("from"), fields.text("to")
-        script = None
-        if (raw := fields.get("script")) is not None:
-            from voiceagent.sandbox.scenario import parse_script
+        raw_script, raw_callee = fields.get("script"), fields.get("callee")
+        script = callee = None
+        if raw_script is not None or raw_callee is not None:
+            from voiceagent.sandbox.scenario import parse_party, parse_script
 
-            script = parse_script(raw)
-        call = self._exchange.phone(from_, to, script)
+            script = None if raw_script is None else parse_script(raw_script)
+            callee = None if raw_callee is None else parse_party(raw_callee)
+        call = self._exchange.phone(from_, to, script, callee)
         return web.json_response({"call_id": call.call_id})
 
     async def _calls(self, request: web.Request) -> web.Response:

@@ -1,31 +1,12 @@
-"""How telephone numbers react to ringing, and one attempt to reach one."""
+"""One attempt to reach a party by ringing its telephone."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
-
-class Behaviour(StrEnum):
-    """What a party does when its telephone rings."""
-
-    ANSWER = "answer"
-    NOANSWER = "noanswer"
-    REJECT = "reject"
-
-
-DEFAULT_AFTER_MS = 300
-"""How long a party lets it ring before it answers or rejects, when nothing else was said."""
-
-
-@dataclass(frozen=True)
-class Party:
-    """A party's behaviour. ``after_ms`` is how long it lets it ring; None for ever, with ``NOANSWER``."""
-
-    behaviour: Behaviour = Behaviour.ANSWER
-    after_ms: int | None = DEFAULT_AFTER_MS
+from voiceagent.sandbox.party import Behaviour, Party
 
 
 class RingResult(StrEnum):

@@ -25,14 +25,13 @@ from voiceagent.sandbox.exchange.control import HEARTBEAT, ControlLink
 from voiceagent.sandbox.exchange.faults import Faults
 from voiceagent.sandbox.exchange.media import MediaLink
 from voiceagent.sandbox.exchange.operator import PREFIX, OperatorApi
-from voiceagent.sandbox.exchange.parties import Party
 from voiceagent.sandbox.exchange.registry import Registry
 from voiceagent.sandbox.exchange.rest import RestPlane
 from voiceagent.sandbox.exchange.session import Session, Switchboard
 from voiceagent.sandbox.exchange.socket import CLOSE_TIMEOUT, Socket
 from voiceagent.sandbox.exchange.ticker import Ticker
-from voiceagent.sandbox.leg import Leg
 from voiceagent.sandbox.listening import cannot_listen, check_port
+from voiceagent.sandbox.party import Party
 from voiceagent.wire import control
 
 if TYPE_CHECKING:
@@ -90,7 +89,8 @@ class Exchange:
         self._connections: set[asyncio.Future[None]] = set()
         self._ticker = Ticker()
         self._refuse_until = 0.0
-        self._callers: dict[ExchangeCall, asyncio.Task[None]] = {}
+        self._callees: dict[ExchangeCall, Party] = {}
+        self._scripted: dict[ExchangeCall, dict[str, asyncio.Task[None]]] = {}
         self._tasks = asyncio.TaskGroup()
         self._runner = self._make_runner()
 
@@ -173,8 +173,17 @@ class Exchange:
         """The call with this id."""
         return self._registry.find(call_id)
 
-    def phone(self, from_: str, to: str, script: Script | None = None) -> ExchangeCall:
-        """Somebody phones the agent's number; with a script, the exchange plays that caller."""
+    def phone(
+        self, from_: str, to: str, script: Script | None = None, callee: Party | None = None
+    ) -> ExchangeCall:
+        """Somebody phones the agent's number.
+
+        Args:
+            from_: who calls.
+            to: the number that they call.
+            script: what the caller does; without one, whoever operates the exchange plays the caller.
+            callee: who is reached at ``to`` if the agent rings there; by default what :attr:`parties` says.
+        """
         call = ExchangeCall(
             from_,
             to,
@@ -185,9 +194,17 @@ class Exchange:
         )
         self._registry.add(call)
         self._board.offer(call)
+        self._scripted[call] = {}
+        if callee is not None:
+            self._callees[call] = callee
         if script is not None:
-            self._callers[call] = self._tasks.create_task(self._play(script, call))
+            self._perform(call, "caller", script)
         return call
+
+    async def acted_out(self, call: ExchangeCall) -> None:
+        """Return when the scripted people of a call have nothing more to do, or the call has ended."""
+        while acting := [task for task in self._scripted.get(call, {}).values() if not task.done()]:
+            await asyncio.wait(acting, return_when=asyncio.FIRST_COMPLETED)
 
     def reset(self) -> None:
         """End every call and session; forget faults, parties and recordings. Control links stay."""
@@ -209,22 +226,30 @@ class Exchange:
     def _call_ended(self, call: ExchangeCall) -> None:
         self._ticker.remove(call)
         self._registry.ended(call)
-        if caller := self._callers.pop(call, None):
-            caller.cancel()
+        self._callees.pop(call, None)
+        for task in self._scripted.pop(call, {}).values():
+            task.cancel()
 
-    async def _play(self, script: Script, call: ExchangeCall) -> None:
+    def _perform(self, call: ExchangeCall, who: str, script: Script) -> None:
+        """Let a party do what its script says; whoever had the part before has it no more."""
+        if before := self._scripted[call].get(who):
+            before.cancel()
+        self._scripted[call][who] = self._tasks.create_task(self._play(call, who, script))
+
+    async def _play(self, call: ExchangeCall, who: str, script: Script) -> None:
         from voiceagent.sandbox.caller import play
+        from voiceagent.sandbox.script import in_words
 
-        leg: Leg = call.caller
+        leg = call.leg(who)
         try:
-            await play(script, leg)
+            await play(script, leg, lambda step: call.log.add("script", who=who, step=in_words(step)))
         except Exception as error:
             # A broken caller must not end the calls of others, as it would through the task group.
-            logger.exception("call %s: its scripted caller failed", call.call_id)
-            call.log.add("script_failed", error=str(_cause(error)))
+            logger.exception("call %s: its scripted %s failed", call.call_id, who)
+            call.log.add("script_failed", who=who, error=str(_cause(error)))
             leg.hang_up()
         else:
-            call.log.add("script_done")
+            call.log.add("script_done", who=who)
 
     # Connections --------------------------------------------------------------------------------------
 
@@ -283,11 +308,15 @@ class Exchange:
             await socket.receive()
             return socket.response
         with self._connected():
-            await MediaLink(socket, call, self.faults, self._party).serve()
+            await MediaLink(socket, call, self.faults, self._ring).serve()
         return socket.response
 
-    def _party(self, address: str) -> Party:
-        return self.parties.get(address, Party())
+    def _ring(self, call: ExchangeCall) -> Party:
+        """A call's callee is rung: how do they react?"""
+        party = self._callees.get(call) or self.parties.get(call.callee.address, Party())
+        if party.script is not None:
+            self._perform(call, "callee", party.script)
+        return party
 
 
 def _same(given: str, secret: str) -> bool:

@@ -16,12 +16,14 @@ class CallGroup:
         rule: The rule that called.
         blocking: Whether the model waits for the results before it answers anything else.
         open: Ids of the calls that are not answered.
+        results: What was answered, as JSON, one result after the other.
         scheduling: How the last response wants to be told: WHEN_IDLE, INTERRUPT or SILENT.
     """
 
     rule: int
     blocking: bool
     open: set[str] = field(default_factory=set)
+    results: str = ""
     scheduling: str = "WHEN_IDLE"
 
 
@@ -74,6 +76,7 @@ class CallLedger:
             return None
         group.open.remove(response.call_id)
         group.scheduling = response.scheduling
+        group.results += response.result
         if group.open:
             return None
         self._groups.remove(group)

@@ -23,6 +23,7 @@ from voiceagent.sandbox.live.rules import NEUTRAL, RuleBook
 from voiceagent.sandbox.live.turn import Turn, TurnState
 from voiceagent.sandbox.live.usage import Usage
 from voiceagent.sandbox.scenario import FaultKind, Rule
+from voiceagent.sandbox.speech import voice_for
 
 logger = logging.getLogger(__name__)
 
@@ -263,7 +264,7 @@ class Conversation:
     async def _use_result(self, group: CallGroup) -> None:
         turn = self._turn
         continues = turn is not None and turn.group is group
-        rule = self._rules.tool_result(group.rule)
+        rule = self._rules.tool_result(group.rule, group.results)
         if group.scheduling == "SILENT" and not group.blocking:
             # The model takes note of the result and says nothing, so the rule that would speak is spent.
             if rule is not None:
@@ -284,6 +285,7 @@ class Conversation:
         self._turn = turn = Turn(
             self._outbox,
             self._record,
+            voice=voice_for(self._setup.language),
             transcribes=self._setup.transcribes_output,
             muted=self._faults.take(FaultKind.ZERO_AMPLITUDE),
             broken_off=self._faults.take(FaultKind.PHANTOM_INTERRUPT),

@@ -48,6 +48,7 @@ class Setup:
         raw: The setup as received.
         model: The model's name as sent.
         voice: The prebuilt voice, or None.
+        language: Of the conversation, as a BCP-47 code, if the client says.
         functions: Declared functions, and how each behaves if its declaration says.
         transcribes_input: Whether the client wants to read what the caller says.
         transcribes_output: Whether it wants to read what the model says.
@@ -60,6 +61,7 @@ class Setup:
     raw: dict[str, Any]
     model: str
     voice: str | None = None
+    language: str | None = None
     functions: dict[str, Behavior | None] = field(default_factory=dict)
     transcribes_input: bool = False
     transcribes_output: bool = False
@@ -109,9 +111,10 @@ class AudioStreamEnd:
 
 @dataclass(frozen=True)
 class FunctionResponse:
-    """The result of a call, as received in ``raw``."""
+    """The result of a call, as received in ``raw``; ``result`` is the response alone, as JSON."""
 
     raw: dict[str, Any]
+    result: str
     call_id: str | None
     name: str
     scheduling: str
@@ -227,7 +230,8 @@ def decode_setup(message: Fields) -> Setup:
         raise ProtocolError("setup.model is missing")
     generation = setup.object("generationConfig")
     generation.get("responseModalities", list)
-    voice = generation.object("speechConfig").object("voiceConfig").object("prebuiltVoiceConfig")
+    speech = generation.object("speechConfig")
+    voice = speech.object("voiceConfig").object("prebuiltVoiceConfig")
     setup.get("systemInstruction", (dict, str))
     realtime = setup.object("realtimeInputConfig")
     detection = realtime.object("automaticActivityDetection")
@@ -237,6 +241,7 @@ def decode_setup(message: Fields) -> Setup:
         raw=setup.raw,
         model=model,
         voice=voice.get("voiceName", str),
+        language=speech.get("languageCode", str),
         functions=_functions(setup),
         transcribes_input=setup.has("inputAudioTranscription"),
         transcribes_output=setup.has("outputAudioTranscription"),
@@ -336,6 +341,7 @@ def _response(fields: Fields) -> FunctionResponse:
     scheduling = fields.get("scheduling", str) or (inner if isinstance(inner, str) else None)
     return FunctionResponse(
         raw=fields.raw,
+        result=json.dumps(response, ensure_ascii=False),
         call_id=fields.get("id", str),
         name=fields.get("name", str) or "",
         scheduling=scheduling or "WHEN_IDLE",

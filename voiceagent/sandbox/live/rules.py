@@ -27,15 +27,21 @@ def _phrases(rules: tuple[Rule, ...]) -> list[str]:
 
 
 class RuleBook:
-    """The rules of one session and how far it has come with them."""
+    """The rules of one session and how far it has come with them.
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
+    Args:
+        rules: Of the scenario.
+        understands: Whether the words of the session's language can be recognised; else the caller's turns
+            fire the rules in their order.
+    """
+
+    def __init__(self, rules: tuple[Rule, ...], *, understands: bool = True) -> None:
         self._rules = rules
         self._cursor = 0
         self._fired: set[int] = set()
         self._owed: int | None = None
         # One phrase alone needs no understanding: whatever the caller says must be it.
-        self.understands = len(_phrases(rules)) > 1
+        self.understands = understands and len(_phrases(rules)) > 1
 
     def __getitem__(self, index: int) -> Rule:
         """The rule at a place in the file."""
@@ -90,11 +96,13 @@ class RuleBook:
                 return open_one
         return candidates[0]
 
-    def tool_result(self, caller: int) -> int | None:
-        """The rule for the result of calls that the rule ``caller`` made."""
+    def tool_result(self, caller: int, results: str) -> int | None:
+        """The rule for the results, as JSON, of calls that the rule ``caller`` made."""
         for index in range(caller + 1, len(self._rules)):
-            if self._rules[index].on is Trigger.TOOL_RESULT and index not in self._fired:
-                return index
+            rule = self._rules[index]
+            if rule.on is Trigger.TOOL_RESULT and index not in self._fired:
+                if rule.result is None or rule.result.casefold() in results.casefold():
+                    return index
         return None
 
     def quiet(self, *, calls_pending: bool) -> tuple[int, float] | None:

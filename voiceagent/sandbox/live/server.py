@@ -20,9 +20,9 @@ from voiceagent.sandbox.live.protocol import OUTPUT_RATE
 from voiceagent.sandbox.live.record import SessionRecord
 from voiceagent.sandbox.live.rules import expected_phrases
 from voiceagent.sandbox.live.session import Session
-from voiceagent.sandbox.live.turn import AGENT_VOICE
+from voiceagent.sandbox.live.text import text_routes
 from voiceagent.sandbox.scenario import Scenario
-from voiceagent.sandbox.speech import Recogniser, speak
+from voiceagent.sandbox.speech import Recogniser, speak, voice_for
 from voiceagent.sandbox.speech.extra import need
 
 logger = logging.getLogger(__name__)
@@ -107,12 +107,10 @@ class LiveServer:
         self._recogniser = Recogniser(expected_phrases(scenario))
 
     async def prepare(self) -> None:
-        """Render the sentences of the scenario and learn its phrases, so that no session waits for it."""
+        """Render the sentences of the scenario in English, so that no session in it waits for them."""
         for rule in self._scenario.model:
             if rule.say is not None:
-                await asyncio.to_thread(speak, rule.say, sample_rate=OUTPUT_RATE, voice=AGENT_VOICE)
-        if len(expected_phrases(self._scenario)) > 1:
-            await self._recogniser.prepare()
+                await asyncio.to_thread(speak, rule.say, sample_rate=OUTPUT_RATE, voice=voice_for("en"))
 
     async def reset(self) -> None:
         """End all sessions, forget them, and go back to the scenario of :meth:`set_scenario`."""
@@ -130,7 +128,8 @@ class LiveServer:
             sockets = [stack.enter_context(self._listen(port)) for port in self._ports]
             self._ports = (sockets[0].getsockname()[1], sockets[1].getsockname()[1])
             app = web.Application()
-            app.add_routes([*operator_routes(self), web.get("/{path:.*}", self._connect)])
+            app.add_routes([*operator_routes(self), *text_routes(lambda: self._scenario)])
+            app.add_routes([web.get("/{path:.*}", self._connect)])
             await self.prepare()
             runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
             await runner.setup()

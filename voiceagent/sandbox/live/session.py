@@ -20,7 +20,7 @@ from voiceagent.sandbox.live.protocol import Fields, ProtocolError, Setup
 from voiceagent.sandbox.live.record import SessionRecord
 from voiceagent.sandbox.live.rules import RuleBook
 from voiceagent.sandbox.scenario import Scenario
-from voiceagent.sandbox.speech import Recogniser, SpeechDetector
+from voiceagent.sandbox.speech import Recogniser, SpeechDetector, is_understood
 from voiceagent.sandbox.speech.detector import END_SILENCE_MS, MIN_SPEECH_MS
 
 logger = logging.getLogger(__name__)
@@ -125,11 +125,14 @@ class Session:
         setup = await self._receive_setup()
         if setup is None:
             return
+        rules = RuleBook(self._scenario.model, understands=is_understood(setup.language))
+        if rules.understands:
+            await self._recogniser.prepare()
         detector = await self._detector(setup)
         try:
             complete = {"setupComplete": {"sessionId": self.record.session_id}}
             await self._outbox.send(protocol.encode(complete))
-            await self._converse(setup, detector, tasks)
+            await self._converse(setup, rules, detector, tasks)
         finally:
             if detector is not None:
                 detector.close()
@@ -161,13 +164,13 @@ class Session:
         )
 
     async def _converse(
-        self, setup: Setup, detector: SpeechDetector | None, tasks: asyncio.TaskGroup
+        self, setup: Setup, rules: RuleBook, detector: SpeechDetector | None, tasks: asyncio.TaskGroup
     ) -> None:
         faults = Faults(self._scenario.faults, outbox=self._outbox, record=self.record)
         conversation = Conversation(
             setup=setup,
             traits=traits_of(setup.model),
-            rules=RuleBook(self._scenario.model),
+            rules=rules,
             faults=faults,
             outbox=self._outbox,
             record=self.record,

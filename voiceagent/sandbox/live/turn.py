@@ -24,8 +24,6 @@ MESSAGE_SECONDS = 0.04
 GENERATION_SPEED = 4.0
 """Seconds of audio generated per second."""
 
-AGENT_VOICE = "en-US"
-
 WORDS_PER_PIECE = 3
 """The output transcription comes in pieces of so many words, each with the audio that says it."""
 
@@ -60,7 +58,14 @@ class Turn:
     """
 
     def __init__(
-        self, outbox: Outbox, record: SessionRecord, *, transcribes: bool, muted: bool, broken_off: bool
+        self,
+        outbox: Outbox,
+        record: SessionRecord,
+        *,
+        voice: str,
+        transcribes: bool,
+        muted: bool,
+        broken_off: bool,
     ) -> None:
         self.state = TurnState.GENERATING
         self.group: CallGroup | None = None
@@ -70,6 +75,7 @@ class Turn:
         self._broken_off = broken_off
         self._outbox = outbox
         self._record = record
+        self._voice = voice
         self._transcribes = transcribes
         self._scope: asyncio.Timeout | None = None
 
@@ -104,7 +110,7 @@ class Turn:
     async def say(self, text: str) -> None:
         """Speak: audio in messages of 40 ms at 4x, with the words in step."""
         loop = asyncio.get_running_loop()
-        pcm = await asyncio.to_thread(speak, text, sample_rate=protocol.OUTPUT_RATE, voice=AGENT_VOICE)
+        pcm = await asyncio.to_thread(speak, text, sample_rate=protocol.OUTPUT_RATE, voice=self._voice)
         if self.muted:
             pcm = bytes(len(pcm))
         chunks = [pcm[at : at + _MESSAGE_BYTES] for at in range(0, len(pcm), _MESSAGE_BYTES)]
