@@ -5,118 +5,156 @@ Subclass :class:`AppointmentBooking` and change the facts; the class says which.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import ClassVar
 
-from tools.booking import BookingStore, BookingTools, Business, Service, customer_number
-from tools.booking.business import WEEKDAYS
-from tools.booking.speech import spoken_date, spoken_moment, spoken_time
-from tools.booking.store import DEFAULT_URL
-from voiceagent import CallContext, VoiceAgent
+from sqlalchemy.exc import SQLAlchemyError
+
+from agents.appointment_booking.texts import GREETING, INSTRUCTION, LINES
+from tools.booking import (
+    TEXTS,
+    Appointment,
+    BookingStore,
+    BookingTools,
+    Business,
+    Confirmations,
+    Service,
+    Texts,
+)
+from tools.callers import customer_number
+from tools.hours import WEEKDAYS, OpeningHours, spoken_date, spoken_moment, spoken_time
+from tools.messaging import MessagingAgent
+from tools.storage import utc_now
+from voiceagent import CallContext, ToolError, Words, tool
+
+logger = logging.getLogger(__name__)
 
 RIVERSIDE_DENTAL = Business(
     name="Riverside Dental",
-    time_zone="America/New_York",
     services=(
         Service("cleaning", 30, also=("dental cleaning", "hygiene", "teeth cleaning")),
         Service("check-up", 30, also=("exam", "examination", "appointment")),
         Service("filling", 60),
-        Service("root canal", 90),
+        Service("root canal", 90, staff=("Doctor Chen",)),
     ),
     staff=("Doctor Rivera", "Doctor Chen"),
-    # Open every day, so that whoever tries this out on a Friday can book for tomorrow.
-    hours=dict.fromkeys(WEEKDAYS, "8:00-18:00"),
+    # Open every day, holidays too, so that whoever tries this out can book for tomorrow.
+    opening=OpeningHours(time_zone="America/New_York", hours=dict.fromkeys(WEEKDAYS, "8:00-18:00")),
+    email="appointments@riverside-dental.example",
+    address="12 River Street, Springfield",
 )
 """The facts of the fictional practice."""
 
-_INSTRUCTION = """\
-You answer the phone for {business}. You book, move and cancel appointments. You are on the phone: speak in
-one or two short sentences, without lists, and ask one thing at a time.
 
-Before you offer a time, look with check_availability. Before you book, you need the service, the day, the
-time and the caller's name; ask for what is missing, and take a cleaning to be meant if they name no service.
-After booking, read back day and time as the tool returned them. Never claim something that a tool did not
-confirm. The caller's phone number is known from the line: never ask for it, and never act for another one.
-
-Questions about symptoms, prices or insurance, and callers who want a person: transfer_call. When the caller
-is done, say goodbye and call end_call in the same answer.
-
-It is {now} at the practice. Opening hours: {hours}. Services: {services}."""
-
-
-class AppointmentBooking(VoiceAgent):
+class AppointmentBooking(MessagingAgent):
     """Books, moves and cancels appointments; greets callers who have one with it.
 
     Meant to be changed in a subclass:
 
-    * ``business``: name, time zone, services, staff, opening hours.
-    * ``voice``, ``language``, ``greeting``, ``model``: how it sounds.
-    * ``instruction``: how it behaves; the ``{business}``, ``{now}``, ``{hours}`` and ``{services}`` in it are
-      filled in for each call.
-    * ``database_url``: where appointments are kept, SQLite or PostgreSQL. The environment variable
-      ``BOOKING_DATABASE_URL`` goes before it.
+    * ``business``: name, services, staff, opening hours with time zone and holidays.
+    * ``voice``, ``language``, ``model``: how it sounds. A call may be in another language: set
+      ``call.language`` in ``on_incoming``.
+    * ``instruction``, ``greeting``, ``lines``: how it behaves, in English and German. What :meth:`facts`
+      returns is filled in for ``{business}``, ``{now}``, ``{hours}``, ``{services}`` and more; what is known
+      of the caller is added.
+    * ``confirmations``: what customers are sent, by language.
+    * ``ring_seconds``: how long the phone at the desk rings.
+    * ``database_url``: where appointments are kept, SQLite or PostgreSQL; ``mail``: where mail to the
+      business goes; ``webhook``: where messages to customers go, such as a text-message gateway. The
+      environment goes before them.
     * the hooks and tools of :class:`voiceagent.VoiceAgent`: add ``@tool`` methods for what else it can do.
+
+    Attributes:
+        store: The appointments.
 
     Args:
         now: The clock, an aware moment; replaced in tests.
     """
 
     business: ClassVar[Business] = RIVERSIDE_DENTAL
-    database_url: ClassVar[str] = DEFAULT_URL
-    instruction = _INSTRUCTION
-    greeting = "The call has just been answered. Greet the caller for the practice and ask how you can help."
+    confirmations: ClassVar[Mapping[str, Texts]] = TEXTS
+    instruction: Words = INSTRUCTION
+    greeting: Words | None = GREETING
+    lines: ClassVar[Mapping[str, Words]] = LINES
     voice = "Zephyr"
     language = "en-US"
+    ring_seconds = 25
 
-    def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        url = os.environ.get("BOOKING_DATABASE_URL") or self.database_url
-        self.store = BookingStore(url, business=self.business, now=now)
+    def __init__(self, *, now: Callable[[], datetime] = utc_now) -> None:
+        super().__init__(now=now)
+        confirmations = Confirmations(self.outbox, business=self.business, texts=self.confirmations, now=now)
+        self.store = BookingStore(
+            self.database, business=self.business, now=now, announce=confirmations.announce
+        )
         self.tools = (*self.tools, BookingTools(self.store))
 
-    async def on_startup(self) -> None:
-        """Open the appointments."""
-        await self.store.open()
+    # What the model is told ----------------------------------------------------------------------------
 
-    async def on_shutdown(self) -> None:
-        """Close them."""
-        await self.store.close()
+    def facts(self, call: CallContext) -> Mapping[str, object]:
+        """Today's date, the facts of the business and what is known of the caller."""
+        business, language = self.business, call.language
+        now = business.opening.local(self.now())
+        known: Appointment | None = call.state.get("next_appointment")
+        facts: dict[str, object] = {
+            "business": business.name,
+            "now": f"{spoken_date(now.date(), language)}, {now.year}, {spoken_time(now.time(), language)}",
+            "hours": business.opening.in_words(language),
+            "services": ", ".join(
+                f"{service.name} ({service.minutes} min, {' / '.join(business.who_does(service))})"
+                for service in business.services
+            ),
+            "usual_service": business.services[0].name,
+        }
+        if known is not None:
+            facts |= {
+                "service": known.service,
+                "staff": known.staff,
+                "when": spoken_moment(business.opening.local(known.starts_at), language),
+                "name": repr(known.customer_name),
+            }
+        return facts
+
+    def build_instruction(self, call: CallContext) -> str:
+        """The instruction with the facts of this call, and what is known of who calls."""
+        if customer_number(call) is None:
+            caller = "withheld"
+        else:
+            caller = "known" if call.state.get("next_appointment") else "unknown"
+        return f"{super().build_instruction(call)}\n\n{self.line(caller, call)}"
+
+    # Tools ---------------------------------------------------------------------------------------------
+
+    @tool(requires="transfer")
+    async def transfer_call(self, call: CallContext, reason: str = "") -> str:
+        """Connect the caller to a person. Tell the caller first, in the same answer.
+
+        Args:
+            reason: Why the caller is put through, in a few words.
+        """
+        if not await self._desk_is_open():
+            raise ToolError(await self._desk_closed(call))
+        result = await call.transfer(note=reason)
+        return self.line("desk_unanswered", call) if result.code == "CALL_UNANSWERED" else result
+
+    async def _desk_is_open(self) -> bool:
+        try:
+            return await self.store.is_open()
+        except (SQLAlchemyError, OSError) as error:
+            # Without the database a person is all that the caller can be offered.
+            logger.warning("days off are not known: %s", type(error).__name__)
+            return self.business.opening.is_open(self.now())
+
+    async def _desk_closed(self, call: CallContext) -> str:
+        opens = await self.store.next_opening()
+        when = "-" if opens is None else spoken_moment(opens, call.language)
+        return self.line("desk_closed", call).replace("{opens}", when)
+
+    # Hooks ---------------------------------------------------------------------------------------------
 
     async def on_start(self, call: CallContext) -> None:
         """Look up the caller's next appointment, for the instruction."""
         number = customer_number(call)
         if number is not None:
             call.state["next_appointment"] = await self.store.next_appointment(number)
-
-    def build_instruction(self, call: CallContext) -> str:
-        """The instruction with today's date, the facts of the business and what is known of the caller."""
-        business = self.business
-        now = business.local(self.store.now())
-        facts: dict[str, Any] = {
-            "business": business.name,
-            "now": f"{spoken_date(now.date())}, {now.year}, {spoken_time(now.time())}",
-            "hours": business.hours_in_words(),
-            "services": ", ".join(f"{s.name} ({s.minutes} minutes)" for s in business.services),
-        }
-        text = self.instruction
-        for name, fact in facts.items():
-            # Not str.format: an instruction may contain braces of its own.
-            text = text.replace(f"{{{name}}}", fact)
-        return f"{text}\n\n{self._about_the_caller(call)}"
-
-    def _about_the_caller(self, call: CallContext) -> str:
-        if customer_number(call) is None:
-            return (
-                "The caller's number is withheld: you can tell them which times are free, but to book they"
-                " must be connected to a person."
-            )
-        known = call.state.get("next_appointment")
-        if known is None:
-            return "The caller has no upcoming appointment."
-        when = spoken_moment(self.business.local(known.starts_at))
-        # The name comes from an earlier caller: quoted, so that it is read as a name and not as an order.
-        return (
-            f"The caller has an upcoming appointment: {known.service}, {when}, for {known.customer_name!r}."
-            " Ask first whether they call about it."
-        )

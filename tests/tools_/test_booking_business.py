@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from tests.tools_.conftest import practice
-from tools.booking import Business, Service, UnknownServiceError
+from tools.booking import Business, Service, UnknownServiceError, UnknownStaffError
 
 CLEANING, FILLING = Service("cleaning", 30), Service("filling", 60)
 MONDAY = date(2026, 3, 2)
@@ -36,7 +36,7 @@ def test_a_day_without_hours_has_no_slots() -> None:
 def test_when_the_clocks_go_forward_the_missing_hour_is_not_offered() -> None:
     business = practice(hours={"sunday": "1:00-4:00"})
     assert local_times(business, CLOCKS_FORWARD, CLEANING) == ["01:00", "01:30", "03:00", "03:30"]
-    assert business.moment(CLOCKS_FORWARD, time(2, 30)) is None
+    assert business.opening.moment(CLOCKS_FORWARD, time(2, 30)) is None
     starts = [start.astimezone(UTC) for start in business.starts(CLOCKS_FORWARD, FILLING)]
     # The filling of 01:30 ends at 03:30 by the wall, one hour later.
     assert [f"{start:%H:%M}" for start in starts] == ["06:00", "06:30", "07:00"]
@@ -67,13 +67,12 @@ def test_an_unknown_service_is_answered_with_those_there_are() -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"time_zone": "America/Riverside"}, "America/Riverside"),
-        ({"hours": {"mon": "9:00-12:00"}}, "'mon'"),
-        ({"hours": {"monday": "9-12"}}, "'9-12'"),
-        ({"hours": {"monday": "12:00-9:00"}}, "closes before it opens"),
-        ({"hours": {"monday": "9:00-25:00"}}, "'9:00-25:00'"),
         ({"hours": {"monday": "9:03-12:00"}}, "09:03"),
-        ({"hours": {"monday": "9:00-12:00, 11:00-13:00"}}, "without overlap"),
+        ({"special_hours": {MONDAY: "9:03-12:00"}}, "09:03"),
+        (
+            {"services": (Service("filling", 60, staff=("Doctor No",)),)},
+            r"'filling'.*'Doctor No'.*Doctor Rivera",
+        ),
         ({"services": ()}, "services"),
         ({"staff": ("A", "a")}, "staff"),
         ({"slot_minutes": 7}, "slot_minutes"),
@@ -89,5 +88,30 @@ def test_a_service_lasts_a_multiple_of_five_minutes() -> None:
         Service("quick look", 12)
 
 
-def test_the_week_is_said_in_one_sentence() -> None:
-    assert practice().hours_in_words() == "Monday to Friday 9 AM to 12 PM; Saturday to Sunday closed"
+STAFF = ("Doctor Mary Rivera", "Doctor Chen", "Doctor Paul Rivera")
+
+
+@pytest.mark.parametrize("name", ["Chen", "doctor chen", "Dr. Chen", " CHEN "])
+def test_a_member_of_staff_is_found_however_they_are_called(name: str) -> None:
+    assert practice(staff=STAFF).member(name, CLEANING) == "Doctor Chen"
+
+
+def test_a_name_that_two_share_must_be_told_apart() -> None:
+    business = practice(staff=STAFF)
+    with pytest.raises(UnknownStaffError, match=r"may be Doctor Mary Rivera or Doctor Paul Rivera: ask"):
+        business.member("Doctor Rivera", CLEANING)
+    assert business.member("Paul Rivera", CLEANING) == "Doctor Paul Rivera"
+
+
+@pytest.mark.parametrize("name", ["Doctor Who", "doctor", "%", "'; drop table appointments; --"])
+def test_a_name_that_nobody_has_is_answered_with_those_there_are(name: str) -> None:
+    with pytest.raises(UnknownStaffError, match=r"For cleaning there is: .*Doctor Chen"):
+        practice(staff=STAFF).member(name, CLEANING)
+
+
+def test_not_everybody_does_everything() -> None:
+    canal = Service("root canal", 90, staff=("Doctor Chen",))
+    business = practice(staff=STAFF, services=(CLEANING, canal))
+    assert business.who_does(canal) == ("Doctor Chen",) and business.who_does(CLEANING) == STAFF
+    with pytest.raises(UnknownStaffError, match=r"Paul Rivera does not do this: root canal.*Doctor Chen"):
+        business.member("Paul", canal)

@@ -1,32 +1,29 @@
-"""What a business offers and when: services, staff, opening hours, time zone.
+"""What a business offers and who does it: services, staff, opening hours.
 
-The rule of this file: facts and calendar arithmetic only, no database and no clock. Times of day are the
-business's own; every moment that leaves here is aware of its zone.
+The rule of this file: facts and calendar arithmetic only, no database and no clock.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
-from itertools import groupby
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, date, datetime, timedelta
 
-from tools.booking.speech import spoken_time
+from tools.hours import OpeningHours
 
 CELL = timedelta(minutes=5)
 """The grid on which time is sold: slots start, and services last, a multiple of this."""
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-"""In the order of :meth:`datetime.date.weekday`."""
-
-_INTERVAL = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
+_TITLES = frozenset({"doctor", "dr", "doc", "mr", "mrs", "ms", "miss", "mister", "professor", "prof"})
 
 
 class UnknownServiceError(ValueError):
     """The business has no such service. The message lists the ones it has."""
+
+
+class UnknownStaffError(ValueError):
+    """Nobody of that name works here, or not for that service. The message says who does."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +34,13 @@ class Service:
         name: What callers and the model call it.
         minutes: How long it occupies a member of staff; a multiple of 5.
         also: Other names for it.
+        staff: Who does it; empty means everybody.
     """
 
     name: str
     minutes: int
     also: tuple[str, ...] = ()
+    staff: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.minutes <= 0 or self.duration % CELL:
@@ -54,102 +53,47 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Hours:
-    """One stretch of opening hours within a day, in the business's local time."""
-
-    opens: time
-    closes: time
-
-    @classmethod
-    def parse(cls, text: str) -> tuple[Hours, ...]:
-        """Read ``"9:00-12:30, 13:30-18:00"``; an empty text means closed.
-
-        Raises:
-            ValueError: The text is not of that form, or the intervals are out of order.
-        """
-        stretches: list[Hours] = []
-        for part in filter(None, (part.strip() for part in text.split(","))):
-            match = _INTERVAL.fullmatch(part)
-            if match is None:
-                raise ValueError(f"opening hours {part!r}: expected a form like '9:00-17:30'")
-            opens_h, opens_m, closes_h, closes_m = map(int, match.groups())
-            try:
-                stretch = cls(time(opens_h, opens_m), time(closes_h, closes_m))
-            except ValueError as exc:
-                raise ValueError(f"opening hours {part!r}: {exc}") from exc
-            if stretch.opens >= stretch.closes:
-                raise ValueError(f"opening hours {part!r}: closes before it opens")
-            if stretches and stretch.opens < stretches[-1].closes:
-                raise ValueError(f"opening hours {text!r}: give the intervals in order, without overlap")
-            stretches.append(stretch)
-        return tuple(stretches)
-
-    def spoken(self) -> str:
-        """Such as ``"9 AM to 5:30 PM"``."""
-        return f"{spoken_time(self.opens)} to {spoken_time(self.closes)}"
-
-
-def _office_hours() -> Mapping[str, str]:
-    return dict.fromkeys(WEEKDAYS[:5], "9:00-17:00")
-
-
-@dataclass(frozen=True)
 class Business:
     """The facts that booking needs; every field may be changed.
 
     Attributes:
         name: As it is said on the phone.
-        time_zone: IANA name, such as ``"Europe/Vienna"``.
         services: What can be booked.
-        staff: Who does it; each takes one appointment at a time, and everybody does every service.
-        hours: Weekday name to intervals, ``{"monday": "9:00-12:00, 13:00-17:00"}``; a day that is not
-            named is closed.
+        staff: Who does it; each takes one appointment at a time.
+        opening: When it is open, in which time zone, with which holidays.
         slot_minutes: Appointments start at opening time and every so many minutes after it.
         days_ahead: How far ahead one may book.
         max_upcoming: How many appointments one phone number may hold at a time.
+        email: Where the business is written to; the organizer in the calendar files.
+        address: Where it is; the location in the calendar files.
     """
 
     name: str = "The office"
-    time_zone: str = "UTC"
     services: tuple[Service, ...] = (Service("appointment", 30),)
     staff: tuple[str, ...] = ("the office",)
-    hours: Mapping[str, str] = field(default_factory=_office_hours)
+    opening: OpeningHours = field(default_factory=OpeningHours)
     slot_minutes: int = 30
     days_ahead: int = 365
     max_upcoming: int = 5
+    email: str = "office@example.com"
+    address: str = ""
 
     def __post_init__(self) -> None:
         for what in ("services", "staff"):
             names = [getattr(item, "name", item) for item in getattr(self, what)]
             if not names or len({name.casefold() for name in names}) < len(names):
                 raise ValueError(f"{what}: name at least one, and each only once; got {names}")
+        for service in self.services:
+            if unknown := set(service.staff) - set(self.staff):
+                raise ValueError(
+                    f"service {service.name!r}: {sorted(unknown)} are not among the staff; use"
+                    f" {', '.join(self.staff)}"
+                )
         if self.slot_minutes <= 0 or timedelta(minutes=self.slot_minutes) % CELL:
             raise ValueError(f"slot_minutes must be a multiple of 5, got {self.slot_minutes}")
-        if unknown := set(self.hours) - set(WEEKDAYS):
-            raise ValueError(f"hours: {sorted(unknown)} are not weekdays; use {', '.join(WEEKDAYS)}")
-        for opening in (hours.opens for day in self._week for hours in day):
-            if opening.minute % 5:
-                raise ValueError(f"hours: opening at {opening:%H:%M}; use a multiple of 5 minutes")
-        _ = self.zone
-
-    @cached_property
-    def zone(self) -> ZoneInfo:
-        """The time zone of the business.
-
-        Raises:
-            ValueError: The system does not know the name of the zone.
-        """
-        try:
-            return ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as exc:
-            raise ValueError(
-                f"time_zone {self.time_zone!r} is unknown: use an IANA name such as 'Europe/Vienna'"
-                " (a system without time zones needs `pip install tzdata`)"
-            ) from exc
-
-    @cached_property
-    def _week(self) -> tuple[tuple[Hours, ...], ...]:
-        return tuple(Hours.parse(self.hours.get(day, "")) for day in WEEKDAYS)
+        for opens in (hours.opens for hours in self.opening.all_stretches()):
+            if opens.minute % 5:
+                raise ValueError(f"opening: opening at {opens:%H:%M}; use a multiple of 5 minutes")
 
     def service(self, name: str) -> Service:
         """The service that goes by ``name``, in any case and spelling of spaces and hyphens.
@@ -164,47 +108,51 @@ class Business:
         offered = ", ".join(service.name for service in self.services)
         raise UnknownServiceError(f"There is no service called {name[:40]!r}. The services are: {offered}.")
 
-    def hours_on(self, day: date) -> tuple[Hours, ...]:
-        """The regular opening hours of a date; empty when closed."""
-        return self._week[day.weekday()]
+    def who_does(self, service: Service) -> tuple[str, ...]:
+        """The staff who do a service, in the order of the business."""
+        return tuple(name for name in self.staff if not service.staff or name in service.staff)
 
-    def local(self, moment: datetime) -> datetime:
-        """A moment as the clock on the wall of the business shows it."""
-        return moment.astimezone(self.zone)
+    def member(self, name: str, service: Service) -> str:
+        """The member of staff who goes by ``name`` and does ``service``.
 
-    def moment(self, day: date, at: time) -> datetime | None:
-        """The moment when that clock shows ``at`` on ``day``.
+        ``Chen``, ``Dr. Chen`` and ``doctor chen`` are all Doctor Chen, as long as there is one Chen.
 
-        Returns:
-            The aware moment; the first of the two when the clock is set back; None when the clock is set
-            forward over it, so that it never comes.
+        Raises:
+            UnknownStaffError: There is none, or more than one.
         """
-        local = datetime.combine(day, at, self.zone)
-        return local if local.astimezone(UTC).astimezone(self.zone).time() == at else None
+        wanted = _names(name)
+        found = [each for each in self.staff if wanted and wanted <= _names(each)]
+        able = self.who_does(service)
+        if len(found) == 1 and found[0] in able:
+            return found[0]
+        if len(found) == 1:
+            problem = f"{found[0]} does not do this: {service.name}."
+        elif found:
+            problem = f"{name[:40]!r} may be {' or '.join(found)}: ask which one is meant."
+        else:
+            problem = f"Nobody called {name[:40]!r} works here."
+        raise UnknownStaffError(f"{problem} For {service.name} there is: {', '.join(able)}.")
 
     def starts(self, day: date, service: Service) -> Iterator[datetime]:
         """Every moment of ``day`` at which ``service`` may begin, booked or not, earliest first."""
         step = timedelta(minutes=self.slot_minutes)
-        for hours in self.hours_on(day):
-            closes = datetime.combine(day, hours.closes, self.zone).astimezone(UTC)
+        for hours in self.opening.hours_on(day):
+            closes = self.opening.closing(day, hours)
             wall = datetime.combine(day, hours.opens)
-            while wall.date() == day and wall.time() < hours.closes:
-                start = self.moment(day, wall.time())
+            while wall.date() == day and wall.time() in hours:
+                start = self.opening.moment(day, wall.time())
                 # The end is reckoned in elapsed time, or a change of the clock would stretch the day.
                 if start is not None and start.astimezone(UTC) + service.duration <= closes:
                     yield start
                 wall += step
 
-    def hours_in_words(self) -> str:
-        """The week as one sentence for the model, days with equal hours taken together."""
-        parts = []
-        days = zip(WEEKDAYS, self._week, strict=True)
-        for hours, group in groupby(days, key=lambda day: day[1]):
-            names = [name.capitalize() for name, _ in group]
-            when = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
-            parts.append(f"{when} {' and '.join(h.spoken() for h in hours) or 'closed'}")
-        return "; ".join(parts)
-
 
 def _key(name: str) -> str:
     return re.sub(r"[\s\-_]+", "", name.casefold())
+
+
+def _names(name: str) -> frozenset[str]:
+    """The parts of a person's name that tell one from another."""
+    parts = re.findall(r"[^\W_]+", name.casefold())
+    # "the office" and "Doctor" alone are names too, where nothing else is left.
+    return frozenset(part for part in parts if part not in _TITLES) or frozenset(parts)

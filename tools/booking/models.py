@@ -10,45 +10,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 
-from sqlalchemy import DateTime, ForeignKey, Index, String, UniqueConstraint
-from sqlalchemy.engine import Dialect
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
 
 from tools.booking.business import CELL
-
-
-class UtcDateTime(TypeDecorator[dt.datetime]):
-    """A moment: goes in aware of any zone, is stored in UTC, comes out aware in UTC.
-
-    SQLite has no time zones and compares moments as text, so all of them must be in one zone.
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
-        """Into the database.
-
-        Raises:
-            ValueError: The value has no time zone.
-        """
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        return value.astimezone(dt.UTC)
-
-    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
-        """Out of the database."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+from tools.storage import Schema, UtcDateTime
 
 
 class Base(DeclarativeBase):
     """The tables of this package."""
+
+
+SCHEMA = Schema("booking", Base.metadata, Path(__file__).parent / "migrations")
+"""What a database needs for bookings."""
 
 
 class Appointment(Base):
@@ -56,8 +32,11 @@ class Appointment(Base):
 
     Attributes:
         id: What the customer may refer to it by.
+        uid: What calendars know it by, for as long as it exists.
+        sequence: How often it has been changed, for calendars.
         customer_number: The phone number it was made from, which is the customer's identity.
         customer_name: As the caller gave it.
+        language: BCP-47 code of the language in which the customer is written to; empty for the default.
         service: Name of the service.
         staff: Name of the member of staff.
         starts_at: When it begins.
@@ -73,13 +52,21 @@ class Appointment(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(String(36), unique=True)
+    sequence: Mapped[int] = mapped_column(default=0)
     customer_number: Mapped[str] = mapped_column(String(64))
     customer_name: Mapped[str] = mapped_column(String(80))
+    language: Mapped[str] = mapped_column(String(35), default="")
     service: Mapped[str] = mapped_column(String(80))
     staff: Mapped[str] = mapped_column(String(80))
     starts_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+    @property
+    def minutes(self) -> int:
+        """How long it takes."""
+        return int((self.ends_at - self.starts_at).total_seconds()) // 60
 
     def __repr__(self) -> str:
         # Without the customer: reprs end up in logs.
@@ -103,6 +90,36 @@ class ClosedDay(Base):
 
     day: Mapped[dt.date] = mapped_column(primary_key=True)
     reason: Mapped[str] = mapped_column(String(200), default="")
+
+
+class WaitingCustomer(Base):
+    """Somebody who found nothing free, and is to be called when something is.
+
+    Attributes:
+        id: Key of the row.
+        customer_number: The phone number to call.
+        customer_name: As the caller gave it.
+        language: BCP-47 code of the language to speak; empty for the default.
+        service: What they wait for; a number waits for each service once.
+        staff: Whom they asked for; empty for anybody.
+        wishes: Which days and times suit them, in their words.
+        created_at: When they asked.
+    """
+
+    __tablename__ = "waiting_list"
+    __table_args__ = (UniqueConstraint("customer_number", "service"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_number: Mapped[str] = mapped_column(String(64))
+    customer_name: Mapped[str] = mapped_column(String(80))
+    language: Mapped[str] = mapped_column(String(35), default="")
+    service: Mapped[str] = mapped_column(String(80))
+    staff: Mapped[str] = mapped_column(String(80), default="")
+    wishes: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+    def __repr__(self) -> str:
+        return f"<WaitingCustomer {self.id} {self.service}>"
 
 
 def cells(start: dt.datetime, end: dt.datetime) -> Iterator[dt.datetime]:

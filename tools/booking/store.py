@@ -1,130 +1,83 @@
-"""The appointments of a business: what is free, and booking, moving and cancelling it.
+"""The appointments of a business: booking, moving and cancelling them.
 
 The rules of this file: an appointment belongs to the phone number it was made from, and only that number
 sees or changes it; the database decides who gets a slot (:mod:`tools.booking.models`), so that the checks
-here only choose the words of a refusal.
+here only choose the words of a refusal; whoever is to hear of a change is told in its transaction.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from uuid import uuid4
 
 from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tools.booking.business import Business, Service
-from tools.booking.database import Database
-from tools.booking.models import Appointment, ClosedDay, OccupiedCell, cells
-from tools.booking.speech import spoken_date, spoken_moment
+from tools.booking.availability import Availability
+from tools.booking.business import Business, Service, UnknownServiceError
+from tools.booking.errors import NoSuchAppointmentError, SlotTakenError, TooManyAppointmentsError
+from tools.booking.models import Appointment, OccupiedCell, WaitingCustomer, cells
+from tools.hours import spoken_moment
+from tools.storage import Database, utc_now
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_URL = "sqlite+aiosqlite:///bookings.db"
-_SEARCH_STEP_DAYS = 14
 _LARGEST_ID = 2**31 - 1  # What PostgreSQL's integer holds; the model may send any.
 
 
-class BookingError(Exception):
-    """A request that cannot be granted. The message is a sentence that may be said to the caller."""
+class Event(Enum):
+    """What has happened to an appointment, or on the waiting list."""
+
+    BOOKED = "booked"
+    MOVED = "moved"
+    CANCELLED = "cancelled"
+    WAITING = "waiting"
 
 
-class SlotTakenError(BookingError):
-    """Nobody of the staff is free at that time."""
+@dataclass(frozen=True)
+class Customer:
+    """Who books: the number comes from the line, the name from the caller.
+
+    Attributes:
+        number: The phone number, which is the identity.
+        name: As the caller gave it.
+        language: BCP-47 code of the language in which they are written to; empty for the default.
+    """
+
+    number: str
+    name: str
+    language: str = ""
 
 
-class NotOfferedError(BookingError):
-    """Appointments do not begin at that time: past, closed, too far ahead, or between two slots."""
+Announce = Callable[[AsyncSession, Event, Appointment | WaitingCustomer], Awaitable[None]]
+"""Told of each event in its transaction: what it writes there is stored together with it, or not at all."""
 
 
-class NoSuchAppointmentError(BookingError):
-    """This phone number has no such upcoming appointment; whether another one has, is not said."""
-
-
-class TooManyAppointmentsError(BookingError):
-    """This phone number holds as many appointments as one may."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-class BookingStore:
+class BookingStore(Availability):
     """Appointments in a database; one store serves all calls at once.
 
     Args:
-        url: SQLAlchemy URL of the database, SQLite or PostgreSQL.
+        database: Where they are kept; opened and closed by whoever made it.
         business: What is offered and when.
         now: The clock, an aware moment; replaced in tests.
+        announce: Told of every change, in its transaction.
     """
 
     def __init__(
         self,
-        url: str = DEFAULT_URL,
+        database: Database,
         *,
         business: Business | None = None,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
+        announce: Announce | None = None,
     ) -> None:
-        self.business = business or Business()
-        self.now = now
-        self._database = Database(url)
-
-    async def open(self) -> None:
-        """Connect, and create the tables that are missing.
-
-        Raises:
-            DatabaseUnavailableError: It cannot be opened; the message says why.
-        """
-        await self._database.open()
-
-    async def close(self) -> None:
-        """Close the connections. Closing twice is fine."""
-        await self._database.close()
-
-    def today(self) -> date:
-        """The date at the business."""
-        return self.business.local(self.now()).date()
-
-    def last_day(self) -> date:
-        """The last date for which appointments are made."""
-        return self.today() + timedelta(days=self.business.days_ahead)
-
-    async def close_day(self, day: date, reason: str = "") -> None:
-        """Take no more appointments on a date, such as a holiday; those that exist stay."""
-        async with self._database.writing() as session:
-            await session.merge(ClosedDay(day=day, reason=reason))
-
-    async def reopen_day(self, day: date) -> None:
-        """Undo :meth:`close_day`."""
-        async with self._database.writing() as session:
-            await session.execute(delete(ClosedDay).where(ClosedDay.day == day))
-
-    async def closed_because(self, day: date) -> str | None:
-        """A sentence that says that the business is closed on a date; None when it is open."""
-        async with self._database.reading() as session:
-            return await self._closed(session, day)
-
-    async def free_slots(self, day: date, service: Service) -> list[datetime]:
-        """When ``service`` can begin on ``day``, in the business's local time, earliest first."""
-        if not self.today() <= day <= self.last_day():
-            return []
-        async with self._database.reading() as session:
-            return list(await self._free(session, day, day, service))
-
-    async def next_free_slots(self, service: Service, after: datetime, limit: int = 3) -> list[datetime]:
-        """The first ``limit`` times at or after a moment at which ``service`` can begin."""
-        found: list[datetime] = []
-        day, last = self.business.local(after).date(), self.last_day()
-        async with self._database.reading() as session:
-            while day <= last and len(found) < limit:
-                until = min(day + timedelta(days=_SEARCH_STEP_DAYS - 1), last)
-                for start in await self._free(session, day, until, service):
-                    if start >= after and len(found) < limit:
-                        found.append(start)
-                day = until + timedelta(days=1)
-        return found
+        super().__init__(database, business=business, now=now)
+        self._announce = announce
 
     async def upcoming(self, number: str) -> list[Appointment]:
         """The appointments of a phone number that have not begun, the next one first."""
@@ -136,45 +89,55 @@ class BookingStore:
         """The next appointment of a phone number, if it has one."""
         return next(iter(await self.upcoming(number)), None)
 
-    async def book(self, number: str, name: str, service: Service, starts_at: datetime) -> Appointment:
+    async def book(
+        self, customer: Customer, service: Service, starts_at: datetime, staff: str | None = None
+    ) -> Appointment:
         """Book a slot; booking the same again returns what is booked already.
 
         Args:
-            number: The phone number of the customer, from the line.
-            name: The customer's name.
+            customer: For whom.
             service: What is booked.
             starts_at: When it begins, aware.
+            staff: With whom; None takes anybody who does the service and is free.
 
         Raises:
-            SlotTakenError: Nobody is free then.
+            SlotTakenError: Nobody who may be asked for is free then.
             NotOfferedError: Appointments do not begin then.
             TooManyAppointmentsError: The number holds too many.
         """
-        ends_at = starts_at + service.duration
+        who, ends_at = self._asked(service, staff), starts_at + service.duration
 
         async def attempt(session: AsyncSession) -> Appointment:
             # Who is free comes before what is booked already: a twin of this request that is committed in
             # between is then found, instead of taken for somebody else.
-            free = await self._free_staff(session, starts_at, ends_at)
+            free = await self._free_staff(session, who, starts_at, ends_at)
             for known in await session.scalars(
-                self._upcoming(number).where(
-                    Appointment.customer_name == name, Appointment.starts_at == starts_at
+                self._upcoming(customer.number).where(
+                    Appointment.customer_name == customer.name, Appointment.starts_at == starts_at
                 )
             ):
-                if known.service == service.name:
+                if known.service == service.name and known.staff in who:
                     return known
-                raise SlotTakenError(f"{name} has another appointment at that time: {known.service}.")
+                raise SlotTakenError(
+                    f"{customer.name} has another appointment at that time: {known.service}"
+                    f" with {known.staff}."
+                )
             await self._check_offered(session, service, starts_at)
-            held = await session.scalar(select(func.count()).select_from(self._upcoming(number).subquery()))
+            held = await session.scalar(
+                select(func.count()).select_from(self._upcoming(customer.number).subquery())
+            )
             if (held or 0) >= self.business.max_upcoming:
                 raise TooManyAppointmentsError(
                     f"There are {held} upcoming appointments for this phone number, and no more can be made."
                 )
             if not free:
-                raise self._taken(starts_at)
+                raise self._taken(starts_at, staff)
             appointment = Appointment(
-                customer_number=number,
-                customer_name=name,
+                uid=str(uuid4()),
+                sequence=0,
+                customer_number=customer.number,
+                customer_name=customer.name,
+                language=customer.language,
                 service=service.name,
                 staff=free[0],
                 starts_at=starts_at,
@@ -184,35 +147,51 @@ class BookingStore:
             session.add(appointment)
             await session.flush()
             await _occupy(session, appointment, cells(starts_at, ends_at))
+            # Whoever has an appointment does not wait for one any more.
+            await session.execute(
+                delete(WaitingCustomer)
+                .where(WaitingCustomer.customer_number == customer.number)
+                .where(WaitingCustomer.service == service.name)
+            )
+            await self._tell(session, Event.BOOKED, appointment)
             return appointment
 
-        appointment = await self._write(attempt, starts_at)
+        appointment = await self._write(attempt, starts_at, staff)
         logger.info("appointment %d booked", appointment.id)
         return appointment
 
-    async def move(self, number: str, appointment_id: int, starts_at: datetime) -> Appointment:
-        """Give an appointment of this phone number another time.
+    async def move(
+        self, number: str, appointment_id: int, starts_at: datetime, staff: str | None = None
+    ) -> Appointment:
+        """Give an appointment of this phone number another time, or another member of staff.
+
+        Args:
+            number: The phone number of the customer, from the line.
+            appointment_id: Which appointment.
+            starts_at: When it is to begin, aware.
+            staff: With whom; None keeps who it is with, if they are free then, and takes another if not.
 
         Raises:
             NoSuchAppointmentError: This number has no such upcoming appointment.
-            SlotTakenError: Nobody is free then.
+            SlotTakenError: Nobody who may be asked for is free then.
             NotOfferedError: Appointments do not begin then.
         """
 
         async def attempt(session: AsyncSession) -> Appointment:
             appointment = await self._owned(session, number, appointment_id)
-            duration = appointment.ends_at - appointment.starts_at
-            service = Service(appointment.service, int(duration.total_seconds() // 60))
-            if starts_at == appointment.starts_at:
+            service = self.booked_service(appointment)
+            if starts_at == appointment.starts_at and staff in (None, appointment.staff):
                 return appointment
             await self._check_offered(session, service, starts_at)
-            ends_at = starts_at + duration
-            free = await self._free_staff(session, starts_at, ends_at, ignoring=appointment)
+            ends_at = starts_at + service.duration
+            who = self._asked(service, staff)
+            free = await self._free_staff(session, who, starts_at, ends_at, ignoring=appointment)
             if not free:
-                raise self._taken(starts_at)
+                raise self._taken(starts_at, staff)
             was = {(appointment.staff, at) for at in cells(appointment.starts_at, appointment.ends_at)}
             appointment.staff = appointment.staff if appointment.staff in free else free[0]
             appointment.starts_at, appointment.ends_at = starts_at, ends_at
+            appointment.sequence += 1
             await session.flush()
             wanted = list(cells(starts_at, ends_at))
             # First take, then give back: two calls that exchange their slots refuse each other, and neither
@@ -223,9 +202,10 @@ class BookingStore:
                 .where(OccupiedCell.appointment_id == appointment.id)
                 .where((OccupiedCell.staff != appointment.staff) | OccupiedCell.starts_at.not_in(wanted))
             )
+            await self._tell(session, Event.MOVED, appointment)
             return appointment
 
-        appointment = await self._write(attempt, starts_at)
+        appointment = await self._write(attempt, starts_at, staff)
         logger.info("appointment %d moved", appointment.id)
         return appointment
 
@@ -240,12 +220,78 @@ class BookingStore:
         """
         async with self._database.writing() as session:
             appointment = await self._owned(session, number, appointment_id)
+            await self._tell(session, Event.CANCELLED, appointment)
             await session.delete(appointment)
         logger.info("appointment %d cancelled", appointment_id)
         return appointment
 
+    async def wait_for(
+        self, customer: Customer, service: Service, staff: str | None = None, wishes: str = ""
+    ) -> WaitingCustomer:
+        """Put a customer on the waiting list; who waits for this service already is there once.
+
+        Args:
+            customer: Who waits.
+            service: What for.
+            staff: Whom they ask for; None for anybody.
+            wishes: Which days and times suit them.
+        """
+
+        async def attempt(session: AsyncSession) -> WaitingCustomer:
+            waiting = await session.scalar(
+                select(WaitingCustomer)
+                .where(WaitingCustomer.customer_number == customer.number)
+                .where(WaitingCustomer.service == service.name)
+            )
+            asked = {"customer_name": customer.name, "staff": staff or "", "wishes": wishes}
+            if waiting is None:
+                waiting = WaitingCustomer(
+                    customer_number=customer.number, service=service.name, created_at=self.now()
+                )
+                session.add(waiting)
+            elif all(getattr(waiting, name) == value for name, value in asked.items()):
+                return waiting
+            for name, value in (asked | {"language": customer.language}).items():
+                setattr(waiting, name, value)
+            await session.flush()
+            await self._tell(session, Event.WAITING, waiting)
+            return waiting
+
+        try:
+            async with self._database.writing() as session:
+                waiting = await attempt(session)
+        except IntegrityError:
+            # Another call of this number asked for the same meanwhile: there is a row now.
+            async with self._database.writing() as session:
+                waiting = await attempt(session)
+        logger.info("customer %d waits", waiting.id)
+        return waiting
+
+    async def waiting(self) -> list[WaitingCustomer]:
+        """The waiting list, who has waited longest first."""
+        async with self._database.reading() as session:
+            query = select(WaitingCustomer).order_by(WaitingCustomer.created_at, WaitingCustomer.id)
+            return list(await session.scalars(query))
+
+    def booked_service(self, appointment: Appointment) -> Service:
+        """What was booked, with the length that it was booked with."""
+        try:
+            return replace(self.business.service(appointment.service), minutes=appointment.minutes)
+        except UnknownServiceError:
+            # It is not offered any more; what was promised is kept.
+            return Service(appointment.service, appointment.minutes)
+
+    async def _tell(
+        self, session: AsyncSession, event: Event, subject: Appointment | WaitingCustomer
+    ) -> None:
+        if self._announce is not None:
+            await self._announce(session, event, subject)
+
     async def _write(
-        self, attempt: Callable[[AsyncSession], Awaitable[Appointment]], starts_at: datetime
+        self,
+        attempt: Callable[[AsyncSession], Awaitable[Appointment]],
+        starts_at: datetime,
+        staff: str | None,
     ) -> Appointment:
         """Run ``attempt`` in a transaction, again when another call took its cells meanwhile."""
         # Each failure means that one more of the staff was taken, so that there are not many of them.
@@ -255,75 +301,11 @@ class BookingStore:
                     return await attempt(session)
             except IntegrityError:
                 logger.debug("a slot was taken while it was being booked")
-        raise self._taken(starts_at)
+        raise self._taken(starts_at, staff)
 
-    async def _free(
-        self, session: AsyncSession, first: date, last: date, service: Service
-    ) -> Iterator[datetime]:
-        """The free starts from one day to another, both included."""
-        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-        # A day of slack at each end covers every time zone.
-        since, until = (
-            datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=slack)
-            for day, slack in ((first, -1), (last, 2))
-        )
-        taken = await session.execute(
-            select(OccupiedCell.staff, OccupiedCell.starts_at).where(
-                OccupiedCell.starts_at >= since, OccupiedCell.starts_at < until
-            )
-        )
-        busy = {(staff, at) for staff, at in taken}
-        closed = set(await session.scalars(select(ClosedDay.day).where(ClosedDay.day.between(first, last))))
-        now = self.now()
-        return (
-            start
-            for day in days
-            if day not in closed
-            for start in self.business.starts(day, service)
-            if start > now
-            and any(
-                all((staff, at) not in busy for at in cells(start, start + service.duration))
-                for staff in self.business.staff
-            )
-        )
-
-    async def _check_offered(self, session: AsyncSession, service: Service, starts_at: datetime) -> None:
-        local = self.business.local(starts_at)
-        day = local.date()
-        if starts_at <= self.now():
-            raise NotOfferedError(f"{spoken_moment(local)} is in the past.")
-        if day > self.last_day():
-            raise NotOfferedError(f"Appointments are made up to {spoken_date(self.last_day())}.")
-        if closed := await self._closed(session, day):
-            raise NotOfferedError(closed)
-        # Compared in UTC: two moments of different zones are never equal in the hour that the clock repeats.
-        offered = {start.astimezone(UTC) for start in self.business.starts(day, service)}
-        if starts_at.astimezone(UTC) not in offered:
-            raise NotOfferedError(
-                f"No appointment of {service.minutes} minutes can begin {spoken_moment(local)}."
-            )
-
-    async def _closed(self, session: AsyncSession, day: date) -> str | None:
-        exception = await session.get(ClosedDay, day)
-        if exception is None and self.business.hours_on(day):
-            return None
-        why = f" ({exception.reason})" if exception and exception.reason else ""
-        return f"{self.business.name} is closed on {spoken_date(day)}{why}."
-
-    async def _free_staff(
-        self, session: AsyncSession, start: datetime, end: datetime, *, ignoring: Appointment | None = None
-    ) -> list[str]:
-        """Who has nothing from ``start`` to ``end``, apart from an appointment that is being moved."""
-        query = select(OccupiedCell.staff).where(
-            OccupiedCell.starts_at >= start, OccupiedCell.starts_at < end
-        )
-        if ignoring is not None:
-            query = query.where(OccupiedCell.appointment_id != ignoring.id)
-        busy = set(await session.scalars(query))
-        return [name for name in self.business.staff if name not in busy]
-
-    def _taken(self, starts_at: datetime) -> SlotTakenError:
-        return SlotTakenError(f"{spoken_moment(self.business.local(starts_at))} is taken.")
+    def _taken(self, starts_at: datetime, staff: str | None) -> SlotTakenError:
+        when = spoken_moment(self.business.opening.local(starts_at))
+        return SlotTakenError(f"{when} is taken{f' with {staff}' if staff else ''}.")
 
     async def _owned(self, session: AsyncSession, number: str, appointment_id: int) -> Appointment:
         appointment = None
