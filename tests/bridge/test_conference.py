@@ -8,7 +8,7 @@ from tests.bridge.model import Model
 from tests.phone import Phone, audible_ms, loud_ms, phone_system
 from tests.virtual_time import virtual_time
 from voiceagent import CallContext, VoiceAgent, tool
-from voiceagent.report import CalleeJoined, EndReason, Moment, ToolStarted, Whispered
+from voiceagent.report import CalleeJoined, EndReason, Moment, ToolFinished, ToolStarted, Whispered
 from voiceagent.sandbox.exchange.call import ExchangeCall
 from voiceagent.sandbox.exchange.faults import Fault
 from voiceagent.sandbox.exchange.mixer import Mode
@@ -229,7 +229,23 @@ async def test_a_line_that_does_not_whisper_costs_the_briefing_and_not_the_trans
         assert call.snapshot()["state"] == "detached"
         assert phone.contexts[report.call_id].state["connected"] is True
         assert not any(call.callee.heard())
+        assert phone.seen(Whispered) == []
     assert report.ended is EndReason.TRANSFERRED and report.transfers_failed == []
+    assert "cannot be told anything" in str(report.tools[0].result)
+
+
+@virtual_time
+async def test_a_model_that_has_nothing_to_whisper_has_not_whispered() -> None:
+    async with phone_system(Coach, coached({"on": "caller_done", "call": {"coach": {}}})) as phone:
+        call = phone.ring()
+        await joined(phone)
+        call.callee.say(CALLEE_SAYS)
+        await seen(phone, ToolStarted)
+        await asyncio.sleep(8)
+        assert modes(call) == ["spy", "whisper", "spy"]
+        call.caller.hang_up()
+        await phone.reports.get()
+        assert phone.seen(Whispered) == []
 
 
 class SlowCoach(Coach):
@@ -257,3 +273,21 @@ async def test_parties_who_talk_on_do_not_keep_the_model_from_whispering() -> No
         call.caller.hang_up()
         await phone.reports.get()
     assert modes(call) == ["spy", "whisper", "spy"]
+
+
+@virtual_time
+async def test_a_whisper_that_the_end_of_the_call_cuts_off_is_marked_so() -> None:
+    plot = coached({"on": "caller_done", "call": {"coach": {}}}, {"on": "tool_result", "say": WHISPER * 3})
+    async with phone_system(Coach, plot) as phone:
+        call = phone.ring()
+        await joined(phone)
+        call.callee.say(CALLEE_SAYS)
+        await seen(phone, ToolFinished)
+        await asyncio.sleep(1)
+        call.callee.hang_up()
+        report = await phone.reports.get()
+    announced, whispered = (line for line in report.transcript if line.who == "agent")
+    assert not announced.interrupted
+    assert whispered.interrupted and 0 < len(whispered.text) < len(WHISPER * 3)
+    # Nobody has spoken over it.
+    assert report.barge_ins == 0

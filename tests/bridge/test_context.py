@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.bridge.model import LISTENING, RATE, Listener, answered, tone
 from tests.phone import phone_system
 from tests.virtual_time import virtual_time
-from voiceagent import CallContext, TransferResult, VoiceAgent
+from voiceagent import CallContext, TransferResult, VoiceAgent, tool
 from voiceagent.report import EndReason
 from voiceagent.sandbox.speech import speak
 
@@ -97,6 +98,69 @@ async def test_the_model_is_told_something_and_answers_it_aloud() -> None:
     assert [line.text for line in report.transcript] == [GREETING, "We close now. Goodbye."]
 
 
+class Handful(Listener):
+    """Its listener ends its listening and fails; its tools tell the model something, or wait to be heard."""
+
+    heard_at = 0.0
+
+    async def on_start(self, call: CallContext) -> None:
+        def listener(pcm: bytes) -> None:
+            stop()
+            raise RuntimeError("a defect")
+
+        stop = call.listen(listener)
+
+    @tool
+    def remind(self, call: CallContext) -> str:
+        """Have the model say something, from a thread."""
+        call.tell("The shop closes now.")
+        return "done"
+
+    @tool
+    async def wait(self, call: CallContext) -> str:
+        """Wait until the answer has been heard."""
+        await call.heard_out()
+        self.heard_at = asyncio.get_running_loop().time()
+        return "heard"
+
+    def for_call(self) -> VoiceAgent:
+        return self
+
+
+@virtual_time
+async def test_a_listener_that_ends_its_listening_and_fails_does_not_cost_the_call() -> None:
+    async with phone_system(Handful, LISTENING) as phone:
+        _, report = await phone.call()
+    assert report.ended is EndReason.CALLER_HUNG_UP
+
+
+@virtual_time
+async def test_a_sync_tool_may_tell_the_model_something() -> None:
+    plot = {"script": [{"wait": 10}, "hangup"], "model": [{"on": "start", "say": "We close now."}]}
+    async with phone_system(Handful, plot) as phone:
+        # Says so where something is done to the loop from another thread.
+        asyncio.get_running_loop().set_debug(True)
+        _, model = await answered(phone)
+        await model.calls({"id": "1", "name": "remind", "args": {}})
+        report = await phone.reports.get()
+    assert report.tools[0].ok
+    assert [line.text for line in report.transcript] == ["We close now."]
+
+
+@virtual_time
+async def test_whoever_waits_for_an_answer_to_be_heard_goes_on_when_the_caller_hangs_up() -> None:
+    agent = Handful()
+    async with phone_system(agent, LISTENING, buffer_size=RATE) as phone:
+        call, model = await answered(phone)
+        await model.speaks(tone(20))
+        await model.calls({"id": "1", "name": "wait", "args": {}})
+        await asyncio.sleep(2)
+        call.caller.hang_up()
+        hung_up_at = asyncio.get_running_loop().time()
+        await phone.reports.get()
+    assert hung_up_at <= agent.heard_at < hung_up_at + 0.5
+
+
 async def test_outside_a_call_nothing_is_done_and_it_says_so() -> None:
     call = CallContext(call_id="a test")
     call.tell("hello")
@@ -105,7 +169,7 @@ async def test_outside_a_call_nothing_is_done_and_it_says_so() -> None:
     assert isinstance(result, TransferResult)
     assert (result, result.connected, result.code) == ("not on a call", False, "NOT_ON_A_CALL")
     assert await call.whisper() == "not on a call"
-    stop = call.listen(bytes)
+    stop = call.listen(bytearray().extend)
     stop()
     stop()
     assert call.listeners == []

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.bridge.model import Model
+from tests.bridge.model import Model, tone
 from tests.phone import CALLEE, Phone, phone_system
 from tests.virtual_time import virtual_time
 from voiceagent import CallContext, VoiceAgent, tool
@@ -21,9 +21,9 @@ class Desk(VoiceAgent):
     instruction = "You answer."
 
     @tool(timeout=5)
-    async def put_through(self, call: CallContext, ring_seconds: int = 60) -> str:
+    async def put_through(self, call: CallContext, ring_seconds: int = 60, stay: bool = False) -> str:
         """Connect the caller to the front desk."""
-        return await call.transfer(note="asked for a person", ring_seconds=ring_seconds)
+        return await call.transfer(note="asked for a person", ring_seconds=ring_seconds, stay=stay)
 
 
 def asked_for(call: object, *rules: dict[str, object], caller: tuple[object, ...] = ()) -> dict[str, object]:
@@ -111,6 +111,35 @@ async def test_a_callee_who_answers_after_the_tool_was_cancelled_is_left_alone_w
         call = phone.ring()
         await ringing(phone)
         await Model(phone).cancels(phone.seen(ToolStarted)[0].id)
+        report = await phone.reports.get()
+        assert call.snapshot()["state"] == "detached"
+    assert report.ended is EndReason.TRANSFERRED
+
+
+@virtual_time
+async def test_ringing_goes_on_when_the_model_is_lost_after_it_took_the_transfer_back() -> None:
+    async with phone_system(Desk, asked_for({"transfer_call": {}})) as phone:
+        phone.exchange.parties[CALLEE] = Party(Behaviour.ANSWER, 20_000)
+        call = phone.ring()
+        await ringing(phone)
+        await Model(phone).cancels(phone.seen(ToolStarted)[0].id)
+        await asyncio.sleep(1)
+        await Model(phone).leaves()
+        report = await phone.reports.get()
+        assert call.snapshot()["state"] == "detached"
+    assert report.ended is EndReason.TRANSFERRED
+
+
+@virtual_time
+async def test_a_callee_who_answers_into_the_goodbye_is_left_alone_with_the_caller() -> None:
+    async with phone_system(Desk, asked_for({"put_through": {"stay": True}})) as phone:
+        phone.exchange.parties[CALLEE] = Party(Behaviour.ANSWER, 5000)
+        call = phone.ring()
+        await ringing(phone)
+        model = Model(phone)
+        await model.cancels(phone.seen(ToolStarted)[0].id)
+        await model.calls({"id": "goodbye", "name": "end_call", "args": {}})
+        await model.speaks(tone(10))
         report = await phone.reports.get()
         assert call.snapshot()["state"] == "detached"
     assert report.ended is EndReason.TRANSFERRED

@@ -47,6 +47,9 @@ from voiceagent.turn import TurnState
 
 logger = logging.getLogger(__name__)
 
+_MOST_REMARKS = 100
+"""Remarks that wait to be sent to the model; beyond it the newest are left out, and logged."""
+
 
 class Bridge:
     """Connects an answered call with an open live session.
@@ -83,7 +86,9 @@ class Bridge:
         self._answers = Answers(observe, clock, lambda: self._player.played_ms)
         self._listeners = [] if listeners is None else listeners
         self._leaving: Leaving | None = None
-        self._tasks: asyncio.TaskGroup | None = None
+        self._loop = asyncio.get_running_loop()
+        # What the model is to be told, in order.
+        self._remarks: asyncio.Queue[str] = asyncio.Queue(_MOST_REMARKS)
 
     async def run(self, tools: ToolCalls, *, opening: str | None = None) -> EndReason:
         """Carry the conversation until a side ends it.
@@ -97,7 +102,6 @@ class Bridge:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                self._tasks = tasks
                 self._leaving = Leaving(
                     self._call,
                     self._stage,
@@ -111,9 +115,8 @@ class Bridge:
                     tasks.create_task(self._carry_caller(), name="caller to model"),
                     tasks.create_task(self._carry_model(tools), name="model to caller"),
                     tasks.create_task(self._watch_line(), name="line"),
+                    tasks.create_task(self._carry_remarks(opening), name="remarks to model"),
                 ]
-                if opening is not None:
-                    running.append(tasks.create_task(self._send_text(opening), name="opening"))
                 reason = await self._stage.ended
                 self._stage.state = BridgeState.ENDED
                 self._leaving.cancel()
@@ -170,18 +173,22 @@ class Bridge:
                 listener(pcm)
             except Exception:
                 logger.exception("call %s: a listener failed and hears no more", self._call.call_id)
-                self._listeners.remove(listener)
+                # It may have ended its listening itself before it failed.
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
 
     async def _watch_line(self) -> None:
         await self._call.wait_terminated()
         self.end(EndReason.CALLER_HUNG_UP)
 
-    async def _send_text(self, text: str) -> None:
-        if self._session is not None:
+    async def _carry_remarks(self, opening: str | None) -> None:
+        remark = await self._remarks.get() if opening is None else opening
+        while self._session is not None:
             try:
-                await self._session.send_text(text)
+                await self._session.send_text(remark)
             except LiveClosedError as closed:
                 self._lose_model(closed)
+            remark = await self._remarks.get()
 
     def _lose_model(self, closed: LiveClosedError) -> None:
         """Go on without the model where the agent is leaving anyway; otherwise end the conversation."""
@@ -193,11 +200,16 @@ class Bridge:
         if self._answers.last is not None:
             self._answers.last.state = TurnState.OVER
         self._answers.changed()
-        if self._stage.state is BridgeState.TALKING:
+        if self._stage.state is BridgeState.TALKING and not self._rings:
             self.end(EndReason.MODEL_UNAVAILABLE)
         elif self._stage.joined:
             # The two need no model to go on talking.
             self.end(EndReason.TRANSFERRED)
+
+    @property
+    def _rings(self) -> bool:
+        """Whether the callee's phone rings, though the model may have taken its request back."""
+        return self._leaving is not None and self._leaving.rings
 
     # Model to caller -----------------------------------------------------------------------------------
 
@@ -318,5 +330,11 @@ class Bridge:
 
     def tell(self, text: str) -> None:
         """Say something to the model, without waiting; an answer that it generates is cut off by it."""
-        if self._tasks is not None and not self._stage.over:
-            self._tasks.create_task(self._send_text(text), name="tell")
+        # Sync tools run in threads.
+        self._loop.call_soon_threadsafe(self._note_remark, text)
+
+    def _note_remark(self, text: str) -> None:
+        try:
+            self._remarks.put_nowait(text)
+        except asyncio.QueueFull:
+            logger.warning("call %s: too much for the model at once, one was left out", self._call.call_id)

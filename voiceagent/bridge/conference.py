@@ -67,7 +67,7 @@ class Conference:
         if self._whisper is not None:
             self._whisper.cancel()
 
-    async def begin(self, *, brief: bool, stay: bool) -> None:
+    async def begin(self, *, brief: bool, stay: bool) -> str | None:
         """The callee has joined, and both parties would hear the agent, if it spoke.
 
         A line that does not switch costs the briefing: the two are connected all the same.
@@ -75,6 +75,9 @@ class Conference:
         Args:
             brief: What the model says next is heard by the callee only.
             stay: Then listen to the two instead of leaving.
+
+        Returns:
+            None, or ``NOT_BRIEFED`` where the callee cannot be told anything.
         """
         stage, self._stay = self._stage, stay
         stage.state = BridgeState.TRANSFERRING
@@ -83,8 +86,9 @@ class Conference:
             self._player.silence(unheard)
         if brief and await self._switch(self._call.whisper) is None:
             self._begin_whisper()
-        else:
-            await self._go_on()
+            return None
+        await self._go_on()
+        return "NOT_BRIEFED" if brief else None
 
     def leave(self) -> None:
         """Leave the two alone: at once, or when what is being whispered has been heard."""
@@ -129,16 +133,16 @@ class Conference:
 
         def begun() -> bool:
             turn = answers.last
-            spoken = turn is not None and turn.generated_ms > 0 and answers.progress() != before
-            return spoken or self._stage.model_lost
+            return turn is not None and turn.generated_ms > 0 and answers.progress() != before
 
         try:
             async with asyncio.timeout(_LONGEST_WHISPER):
-                if await answers.until(begun, _WHISPER_BEGINS):
+                if await answers.until(lambda: begun() or self._stage.model_lost, _WHISPER_BEGINS):
                     await self._player.play_out(answers, _WHISPER_PAUSE)
         except TimeoutError:
             self._player.silence(answers.interruptible())
-        self._observe(Whispered(self._clock()))
+        if begun():
+            self._observe(Whispered(self._clock()))
         await self._go_on()
 
     async def _go_on(self) -> None:

@@ -123,7 +123,10 @@ class Leaving:
         self._stage.end(EndReason.AGENT_HUNG_UP)
 
     async def heard_out(self) -> None:
-        """Return when the answer under way, or about to begin, has been heard to its end."""
+        """Return when the answer under way, or about to begin, was heard, or the conversation has ended."""
+        await self._stage.unless_over(self._answer_heard())
+
+    async def _answer_heard(self) -> None:
         begun = await self._answers.until(self._speaks, _ANSWER_BEGINS)
         await self._player.play_out(self._answers, _GOODBYE_PAUSE if begun else 0.0)
 
@@ -132,6 +135,11 @@ class Leaving:
         return self._stage.model_lost or (turn is not None and turn.generated_ms > 0)
 
     # Putting through -----------------------------------------------------------------------------------
+
+    @property
+    def rings(self) -> bool:
+        """Whether the callee's phone rings."""
+        return self._ringing is not None and not self._ringing.done()
 
     async def transfer(self, ring_seconds: int, note: str, *, brief: bool, stay: bool) -> str | None:
         """Play out the hand-over line, ring the callee, and leave the two alone, or listen to them.
@@ -146,8 +154,9 @@ class Leaving:
             stay: Listen to the two instead of leaving.
 
         Returns:
-            None when the callee has joined; otherwise the line's error code, such as ``CALL_UNANSWERED``:
-            the caller is still here and the conversation goes on.
+            None when the callee has joined, ``NOT_BRIEFED`` when they have and cannot be told anything;
+            otherwise the line's error code, such as ``CALL_UNANSWERED``: the caller is still here and the
+            conversation goes on.
 
         Raises:
             ValueError: the ring time is out of range.
@@ -160,14 +169,13 @@ class Leaving:
             return "CALL_ENDED"
         if stage.joined:
             return "ALREADY_CONNECTED"
-        rings = self._ringing is not None and not self._ringing.done()
-        if rings or stage.state is BridgeState.HANDING_OVER:
+        if self.rings or stage.state is BridgeState.HANDING_OVER:
             return "TRANSFER_IN_PROGRESS"
         if self._goodbye is not None:
             self._goodbye.cancel()
         stage.state = BridgeState.HANDING_OVER
         try:
-            await self._player.play_out(self._answers, _HAND_OVER_PAUSE)
+            await stage.unless_over(self._player.play_out(self._answers, _HAND_OVER_PAUSE))
             if stage.over:
                 return "CALL_ENDED"
             stage.state = BridgeState.TRANSFERRING
@@ -178,10 +186,11 @@ class Leaving:
         finally:
             if not stage.over and not stage.joined:
                 stage.state = BridgeState.TALKING
-                if stage.model_lost:
+                if stage.model_lost and not self.rings:
                     stage.end(EndReason.MODEL_UNAVAILABLE)
 
     async def _ring(self, seconds: int, brief: bool, stay: bool) -> str | None:
+        stage = self._stage
         try:
             await self._call.connect(seconds)
         except WSSCallClosedError:
@@ -189,11 +198,12 @@ class Leaving:
         except WSSError as error:
             code = error.error_code if isinstance(error, WSSCallCommandError) else type(error).__name__
             self._observe(TransferFailed(self._clock(), code))
+            if stage.model_lost:
+                stage.end(EndReason.MODEL_UNAVAILABLE)
             return code
-        self._stage.joined = True
+        stage.joined = True
         self._observe(CalleeJoined(self._clock()))
-        if not (brief or stay) or self._stage.model_lost:
-            self._stage.end(EndReason.TRANSFERRED)
+        if not (brief or stay) or stage.model_lost or stage.state is BridgeState.ENDING:
+            stage.end(EndReason.TRANSFERRED)
             return None
-        await self.conference.begin(brief=brief, stay=stay)
-        return None
+        return await self.conference.begin(brief=brief, stay=stay)

@@ -6,7 +6,9 @@ The rule: who hears whom follows from the state alone, so that no audio depends 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from enum import Enum
+from typing import Any
 
 from voiceagent.report import EndReason
 
@@ -67,3 +69,13 @@ class Stage:
         """End the conversation now; the first reason given counts."""
         if not self.ended.done():
             self.ended.set_result(reason)
+
+    async def unless_over(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that takes time, but only until the conversation has ended."""
+        task = asyncio.create_task(work)
+        try:
+            await asyncio.wait((task, self.ended), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()
+        finally:
+            task.cancel()

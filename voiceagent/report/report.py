@@ -31,11 +31,15 @@ from voiceagent.report.moments import (
 
 logger = logging.getLogger(__name__)
 
+_ROUNDING_MS = 1.0
+"""Milliseconds by which what was heard and what was generated may differ and still mean the same."""
+
 
 class Line(msgspec.Struct, kw_only=True):
     """Something said. For the agent, ``text`` is what was heard of it.
 
-    ``who`` is ``parties`` where the agent listens to caller and callee: it hears them as one.
+    ``who`` is ``parties`` where the agent listens to caller and callee: it hears them as one. ``interrupted``
+    says that the agent's answer was not heard to its end: somebody barged in, or the call ended before.
     """
 
     at_ms: float
@@ -191,7 +195,7 @@ class ReportWriter:
         if ended.text or any(line.turn == ended.turn for line in self.report.transcript):
             line = self._agent_line(ended)
             line.text = ended.text
-            line.interrupted = ended.interrupted
+            line.interrupted = ended.interrupted or ended.heard_ms < ended.generated_ms - _ROUNDING_MS
         for turn in self.report.turns:
             if turn.turn == ended.turn:
                 turn.generated_ms = round(ended.generated_ms, 1)
