@@ -6,7 +6,7 @@ Run it against the sandbox: ``voiceagent serve examples.reception:Reception`` in
 
 from enum import Enum
 
-from voiceagent import CallContext, Line, VoiceAgent, run, tool
+from voiceagent import CallContext, VoiceAgent, run, tool
 
 
 class Weekday(Enum):
@@ -32,9 +32,6 @@ class Reception(VoiceAgent):
     async def put_through(self, call: CallContext, reason: str) -> str:
         """Connect the caller to the front desk, when they ask for a person."""
         return await call.transfer(note=reason)
-
-    async def on_transcript(self, call: CallContext, line: Line) -> None:
-        print(f"{line.who}: {line.text}")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,11 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
 
-LANGUAGES = {"console", "ini", "json", "python", "text", "yaml"}
+LANGUAGES = {"console", "ini", "json", "python", "text", "toml", "yaml"}
 """What a block may be; another word is a mistake, or needs a rule in ``docs_code.py``."""
+
+DIRECTIVES = {"{eval-rst}", "{include}", "{raw}", "{toctree}"}
+"""Sphinx's own that a page may have; none of them shows code."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,19 @@ class Block:
     @property
     def file_name(self) -> str | None:
         """The name in a first line such as ``# reception.py``: the reader is to save the block under it."""
-        match = re.match(r"# (\w+\.(?:py|yaml))\n", self.code)
+        match = re.match(r"# (\w[\w/]*\.(?:py|yaml))\n", self.code)
         return match[1] if match else None
 
     @property
-    def commands(self) -> list[str]:
-        """The commands of a ``console`` block: what stands after ``$``, with its continuation lines."""
-        joined = self.code.replace("\\\n", " ")
-        return [" ".join(line[2:].split()) for line in joined.splitlines() if line.startswith("$ ")]
+    def commands(self) -> list[tuple[str, list[str]]]:
+        """The commands of a ``console`` block, after ``$``, and the lines of output shown of each."""
+        found: list[tuple[str, list[str]]] = []
+        for line in self.code.replace("\\\n", " ").splitlines():
+            if line.startswith("$ "):
+                found.append((" ".join(line[2:].split()), []))
+            elif found and line.strip(" ."):
+                found[-1][1].append(line)
+        return found
 
 
 def pages() -> list[Path]:
@@ -60,7 +68,11 @@ def blocks(page: Path) -> list[Block]:
     found = []
     for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
         words = token.info.split()
-        if token.type != "fence" or (words and words[0].startswith("{")):
+        assert token.type != "code_block", f"{page.name}: an indented block is not checked: fence it"
+        if token.type != "fence":
+            continue
+        if words and words[0].startswith("{"):
+            assert words[0] in DIRECTIVES, f"{page.name}: {words[0]} is none of {sorted(DIRECTIVES)}"
             continue
         assert token.map is not None
         line = token.map[0] + 2

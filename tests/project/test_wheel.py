@@ -33,6 +33,17 @@ def test_the_wheel_holds_the_framework_and_the_two_drop_in_names_and_nothing_els
     assert faults(wheel) == []
 
 
+def test_a_template_that_is_left_out_would_be_noticed(wheel: Path, tmp_path: Path) -> None:
+    copy = tmp_path / wheel.name
+    left_out = "voiceagent/_templates/agents/appointment_booking/scenario.yaml"
+    with zipfile.ZipFile(wheel) as archive, zipfile.ZipFile(copy, "w") as fewer:
+        for name in archive.namelist():
+            if name != left_out:
+                fewer.writestr(name, archive.read(name))
+
+    assert faults(copy) == [f"{left_out} is missing"]
+
+
 def test_a_stray_top_level_package_would_be_noticed(wheel: Path, tmp_path: Path) -> None:
     copy = tmp_path / wheel.name
     copy.write_bytes(wheel.read_bytes())

@@ -6,16 +6,29 @@ import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
+ROOT = Path(__file__).parents[2]
 TOP_LEVEL = {"voiceagent", "telcoflow_sdk", "agentao_sdk"}
 NEEDED = {
     "voiceagent/__init__.py",
     "voiceagent/py.typed",
     "voiceagent/cli/__init__.py",
-    "voiceagent/_templates/agents/appointment_booking/__init__.py",
-    "voiceagent/_templates/tools/booking/__init__.py",
+    "voiceagent/cli/skeleton/project/Dockerfile.in",
+    "voiceagent/cli/skeleton/project/.env.example.in",
+    "voiceagent/cli/skeleton/project/.gitignore.in",
+    "voiceagent/cli/skeleton/agents/reception/scenario.yaml",
     "telcoflow_sdk/__init__.py",
     "agentao_sdk/__init__.py",
 }
+
+
+def templates() -> set[str]:
+    """Where the ready agents and tools are in the wheel: code, migrations, scenarios and evaluations."""
+    return {
+        f"voiceagent/_templates/{path.relative_to(ROOT).as_posix()}"
+        for folder in ("agents", "tools")
+        for path in (ROOT / folder).rglob("*.*")
+        if path.suffix in {".py", ".yaml", ".json"}
+    }
 
 
 def faults(wheel: Path) -> list[str]:
@@ -25,7 +38,7 @@ def faults(wheel: Path) -> list[str]:
     top_level = {name.parts[0] for name in names}
     dist_info = {part for part in top_level if part.endswith(".dist-info")}
     found = [f"{part} is installed at top level" for part in sorted(top_level - TOP_LEVEL - dist_info)]
-    found += [f"{path} is missing" for path in sorted(NEEDED - {str(name) for name in names})]
+    found += [f"{path} is missing" for path in sorted((NEEDED | templates()) - {str(name) for name in names})]
     found += [
         f"{name} is not a source file of the package"
         for name in sorted(names)

@@ -51,14 +51,33 @@ def _root(
 
 @app.command()
 def demo(
-    name: Annotated[str, typer.Argument(help="Which of the ready agents.")] = "appointment_booking",
+    name: Annotated[
+        str | None, typer.Argument(help="An agent of this project, or one that --list names.")
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Name the agents, and what each does.")] = False,
     output: Annotated[Path, typer.Option(help="Folder for the call's report and recording.")] = Path("calls"),
 ) -> None:
     """Let a scripted caller phone a ready agent, and watch the call."""
     _need_sandbox()
-    from voiceagent.cli.demo import run_demo
+    from voiceagent.cli.demo import list_demos, run_demo
 
-    run_demo(name, output)
+    if list_:
+        list_demos()
+    else:
+        run_demo(name, output)
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where; it must not exist, or be empty.")],
+    template: Annotated[
+        str, typer.Option(help="What it begins with: 'reception' or an agent of 'voiceagent demo --list'.")
+    ] = "reception",
+) -> None:
+    """Make a project of your own: an agent, its tools, a call that shows it, a test, a Dockerfile."""
+    from voiceagent.cli.new import run_new
+
+    run_new(folder, template)
 
 
 @app.command()
@@ -90,8 +109,9 @@ def serve(
     sample_rate: Annotated[int, typer.Option(help="Of the calls, in Hz: 8000, 16000 or 24000.")] = 24000,
     reports: Annotated[Path, typer.Option(help="Folder for reports and recordings.")] = Path("calls"),
     max_calls: Annotated[int | None, typer.Option(min=1, help="Calls at once; one more rings on.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only log: show no conversation.")] = False,
 ) -> None:
-    """Take calls for an agent until stopped."""
+    """Take calls for an agent until stopped. On a terminal you see what is said."""
     from voiceagent.cli.serve import run_serve
 
     run_serve(
@@ -103,6 +123,7 @@ def serve(
         sample_rate=sample_rate,
         reports=reports,
         max_calls=max_calls,
+        quiet=quiet,
     )
 
 

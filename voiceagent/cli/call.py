@@ -42,7 +42,9 @@ async def _call(
             print(
                 "no agent is connected yet; it rings until one is: voiceagent serve MODULE:AGENT", flush=True
             )
-        call_id = await exchange.phone(script.numbers.caller, script.numbers.callee, script=script.steps)
+        call_id = await exchange.phone(
+            script.numbers.caller, script.numbers.callee, script=script.steps, callee=script.party
+        )
         print(f"call {call_id}", flush=True)
         printed = 0
 

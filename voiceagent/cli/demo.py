@@ -1,9 +1,12 @@
-"""``voiceagent demo``: a sandbox, a ready agent and a scripted caller, and the call as it happens."""
+"""``voiceagent demo``: a sandbox, a ready agent and a scripted caller, and the call as it happens.
+
+A ready agent may have a module ``demo`` with ``async def before(url)``, which fills the empty database before
+the call, and ``async def after(url)``, whose lines say what is in it afterwards.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import logging
 import os
@@ -11,7 +14,9 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -19,6 +24,8 @@ from voiceagent.agent import VoiceAgent
 from voiceagent.call import CallClientConfig
 from voiceagent.cli import CommandError
 from voiceagent.cli.display import CallDisplay, summary
+from voiceagent.cli.loading import load
+from voiceagent.cli.ready import ReadyAgent, agents_here, bundled_agents
 from voiceagent.cli.scripts import CallScript, read_call_script
 from voiceagent.live import LiveError
 from voiceagent.live.genai import KEYS, LIVE_URL, GenaiConnector
@@ -32,53 +39,89 @@ _START_SECONDS = 30.0
 _CALL_SECONDS = 180.0
 """No demo call takes longer."""
 
-_WELL_ENDED = (EndReason.AGENT_HUNG_UP, EndReason.TRANSFERRED, EndReason.CALLER_HUNG_UP)
+_WELL_ENDED = (
+    EndReason.AGENT_HUNG_UP,
+    EndReason.CALLER_HUNG_UP,
+    EndReason.CONFERENCE_ENDED,
+    EndReason.CONNECTED,
+    EndReason.TRANSFERRED,
+)
+
+_DEFAULT = "appointment_booking"
 
 
-def run_demo(name: str, output: Path) -> None:
+def list_demos() -> None:
+    """Print the ready agents, one line each."""
+    console = Console()
+    agents = agents_here()
+    width = max(len(agent.name) for agent in agents)
+    for agent in agents:
+        console.print(
+            f"{agent.name:<{width}}  {agent.summary}", highlight=False, markup=False, soft_wrap=True
+        )
+
+
+def run_demo(name: str | None, output: Path) -> None:
     """Run the demo of the agent called ``name``; exit code 1 where the call did not end well."""
     console = Console()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    folder = output / f"demo-{datetime.now():%Y%m%d-%H%M%S}"
-    scenario, agent = _find(name, folder)
+    ready = _find(name)
+    folder = (output / f"demo-{datetime.now():%Y%m%d-%H%M%S}").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    # Each demo begins with an empty database, so that it goes the same way every time.
+    url = f"sqlite+aiosqlite:///{folder / 'voiceagent.db'}"
+    os.environ["VOICEAGENT_DATABASE_URL"] = url
+    agent = ready.load()
+    notes = _notes_of(ready)
     try:
-        report = asyncio.run(_demo(console, scenario, agent, folder))
+        report = asyncio.run(_demo(console, ready.scenario, agent, folder, notes, url))
     except (*EXPECTED_ERRORS, OperatorError) as error:
         raise CommandError(error) from None
-    console.print()
-    console.print(summary(report))
-    console.print(f"report     {folder / report.call_id / 'report.json'}", soft_wrap=True)
+    kept = output / folder.name / report.call_id
+    console.print(f"report     {kept / 'report.json'}", soft_wrap=True)
     if report.audio is not None:
-        console.print(
-            f"recording  {folder / report.call_id / report.audio}  (caller left, agent right)", soft_wrap=True
-        )
-    if report.ended not in _WELL_ENDED or not report.transcript:
+        console.print(f"recording  {kept / report.audio}  (caller left, agent right)", soft_wrap=True)
+    if report.ended not in _WELL_ENDED or not (report.transcript or report.ended is EndReason.CONNECTED):
         raise SystemExit(1)
 
 
-def _find(name: str, folder: Path) -> tuple[Path, type[VoiceAgent]]:
-    """The scenario file and the class of a ready agent."""
-    home = _home_of_agents()
-    names = sorted(file.parent.name for file in (home / "agents").glob("*/scenario.yaml"))
-    if name not in names:
-        raise CommandError(f"there is no ready agent {name!r}; there is {', '.join(names)}")
-    folder.mkdir(parents=True, exist_ok=True)
-    # Each demo begins with an empty database, so that it goes the same way every time.
-    os.environ["BOOKING_DATABASE_URL"] = f"sqlite+aiosqlite:///{folder / 'bookings.db'}"
-    sys.path.insert(0, str(home))
-    agent = importlib.import_module(f"agents.{name}").agent
-    return home / "agents" / name / "scenario.yaml", agent
+def _find(name: str | None) -> ReadyAgent:
+    """The agent of that name; of the project first, then of voiceagent."""
+    here = agents_here()
+    found = {agent.name: agent for agent in (*bundled_agents(), *here)}
+    if name is None:
+        return here[0] if len(here) == 1 else found[_DEFAULT]
+    if name not in found:
+        raise CommandError(f"there is no ready agent {name!r}; there is {', '.join(sorted(found))}")
+    return found[name]
 
 
-def _home_of_agents() -> Path:
-    """The folder with ``agents`` and ``tools``: inside the installed package, or the source checkout."""
-    package = Path(__file__).parents[1]
-    templates = package / "_templates"
-    return templates if templates.is_dir() else package.parent
+def _notes_of(ready: ReadyAgent) -> Any:
+    """The module with what happens before and after the call; None where the agent needs none."""
+    name = f"agents.{ready.name}.demo"
+    return load(name) if find_spec(name) is not None else None
 
 
-async def _demo(console: Console, scenario: Path, agent: type[VoiceAgent], folder: Path) -> CallReport:
+async def _demo(
+    console: Console, scenario: Path, agent: type[VoiceAgent], folder: Path, notes: Any, url: str
+) -> CallReport:
     script = read_call_script(scenario)
+    if notes is not None:
+        await notes.before(url)
+    report = await _play(console, scenario, script, agent, folder)
+    console.print()
+    console.print(summary(report))
+    if notes is not None:
+        console.print("\nIn the database:")
+        for line in await notes.after(url):
+            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+        console.print()
+    return report
+
+
+async def _play(
+    console: Console, scenario: Path, script: CallScript, agent: type[VoiceAgent], folder: Path
+) -> CallReport:
     real = any(os.environ.get(key) for key in KEYS)
     async with _sandbox(scenario) as ready:
         if real:
@@ -118,7 +161,7 @@ async def _place(
     numbers = script.numbers
     console.print(f"{numbers.caller} phones {numbers.callee}\n", highlight=False)
     async with Operator(operator_url) as operator:
-        await operator.phone(numbers.caller, numbers.callee, script=script.steps)
+        await operator.phone(numbers.caller, numbers.callee, script=script.steps, callee=script.party)
         try:
             async with asyncio.timeout(_CALL_SECONDS):
                 return await calls.get()

@@ -1,6 +1,7 @@
 """Shows a call while it runs: who speaks, which tools are called, interruptions, how long answers took.
 
 On a terminal lines are broken between words and stay in their column; into a file or a pipe each goes whole.
+Numbers of callers are not shown.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from voiceagent.report import (
     AgentText,
     Answered,
     BargeIn,
+    CalleeJoined,
     CallerText,
     CallReport,
     Ended,
@@ -29,9 +31,17 @@ from voiceagent.report import (
     TransferFailed,
     TransferStarted,
     TurnEnded,
+    Whispered,
 )
 
-_STYLES = {"caller": "cyan", "agent": "green", "tool": "magenta", "barge-in": "bold yellow", "call": "dim"}
+_STYLES = {
+    "caller": "cyan",
+    "parties": "cyan",
+    "agent": "green",
+    "tool": "magenta",
+    "barge-in": "bold yellow",
+    "call": "dim",
+}
 
 _INDENT = 21
 """Columns before the text: the time and who."""
@@ -50,6 +60,12 @@ class CallDisplay:
         self._speaker: tuple[str, int] | None = None
         self._column = 0
         self._gap = False
+        self._heard = "caller"
+
+    def finish_line(self) -> None:
+        """Begin a new line, where one is under way: before somebody else prints."""
+        with suppress(SystemExit):
+            self._break()
 
     def show(self, moment: Moment) -> None:
         """Print one moment."""
@@ -62,7 +78,7 @@ class CallDisplay:
             case Answered():
                 self._line(moment, "call", "the agent answers")
             case CallerText():
-                self._words(moment, "caller", 0, moment.text)
+                self._words(moment, self._heard, 0, moment.text)
             case FirstAudio() if moment.latency_ms is not None:
                 self._line(moment, "agent", f"(answers after {moment.latency_ms:.0f} ms)", "dim")
             case AgentText():
@@ -72,6 +88,9 @@ class CallDisplay:
             case TurnEnded() if moment.interrupted:
                 heard = moment.text or "nothing"
                 self._line(moment, "agent", f"(heard in {moment.heard_ms / 1000:.1f} s: {heard})", "dim")
+            case TurnEnded() if self._heard == "parties":
+                # Of the model nothing is printed here; but the next words may be somebody else's.
+                self._break()
             case ToolStarted():
                 self._line(moment, "tool", f"{moment.name}({arguments(moment.arguments)})")
             case ToolFinished() if moment.ok:
@@ -84,6 +103,11 @@ class CallDisplay:
                 self._line(moment, "call", "the callee's phone rings")
             case TransferFailed():
                 self._line(moment, "call", f"not connected: {moment.error_code}")
+            case CalleeJoined():
+                self._heard = "parties"
+                self._line(moment, "call", "the callee picks up")
+            case Whispered():
+                self._line(moment, "call", "that was whispered: the callee alone heard it")
             case Ended():
                 self._line(moment, "call", f"ended: {moment.reason.value}")
 

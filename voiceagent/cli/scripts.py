@@ -13,10 +13,18 @@ from voiceagent.sandbox.scenario import Numbers, ScenarioError, load_scenario
 
 @dataclass(frozen=True)
 class CallScript:
-    """Who calls whom, what the caller does (as JSON for the exchange), and the file's whole text."""
+    """A scenario's call, as JSON for the exchange.
+
+    Attributes:
+        numbers: Who calls whom.
+        steps: What the caller does.
+        party: Who is reached at the number that was called; None leaves it to the exchange.
+        text: The file's whole text, for the live server.
+    """
 
     numbers: Numbers
     steps: list[Any]
+    party: dict[str, Any] | None
     text: str
 
 
@@ -32,10 +40,22 @@ def read_call_script(path: Path) -> CallScript:
         raise CommandError(error) from None
     text = path.read_text(encoding="utf-8")
     # Not a plain YAML load: a scenario's `say: yes` is a word, not a truth value.
-    script = read_yaml(text, str(path)).mapping().get("script")
-    steps = [] if script is None or script.is_null else script.plain()
-    for step in steps:
-        if isinstance(step, dict) and "play" in step:
-            # The exchange may run in another folder than the one that the file's paths are relative to.
-            step["play"] = str((path.parent / step["play"]).resolve())
-    return CallScript(scenario.numbers, steps, text)
+    parts = read_yaml(text, str(path)).mapping()
+    script, callee = (
+        None if part is None or part.is_null else part.plain()
+        for part in (parts.get("script"), parts.get("callee"))
+    )
+    steps = _found_from_anywhere(script or [], path.parent)
+    if callee and callee.get("script"):
+        callee["script"] = _found_from_anywhere(callee["script"], path.parent)
+    return CallScript(scenario.numbers, steps, callee, text)
+
+
+def _found_from_anywhere(steps: list[Any], folder: Path) -> list[Any]:
+    """The steps with whole paths: the exchange may run in another folder than the file's paths start from."""
+    return [
+        {**step, "play": str((folder / step["play"]).resolve())}
+        if isinstance(step, dict) and "play" in step
+        else step
+        for step in steps
+    ]

@@ -1,16 +1,20 @@
-"""``voiceagent serve MODULE:AGENT``: take calls for an agent."""
+"""``voiceagent serve MODULE:AGENT``: take calls for an agent.
+
+Standard error has the log, and on a terminal the conversation as well.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import sys
-import traceback
 from pathlib import Path
 
-from voiceagent.agent import VoiceAgent
+from rich.console import Console
+
 from voiceagent.cli import CommandError
+from voiceagent.cli.following import BetweenLines, CallFollower
+from voiceagent.cli.loading import find_agent
 
 
 def run_serve(
@@ -23,13 +27,21 @@ def run_serve(
     sample_rate: int,
     reports: Path,
     max_calls: int | None,
+    quiet: bool,
 ) -> None:
-    """Run a service for the agent called ``name`` until it is stopped."""
+    """Run a service for the agent called ``name`` until it is stopped; ``quiet`` shows no conversation."""
     from voiceagent.call import CallClientConfig
     from voiceagent.live.genai import GenaiConnector
     from voiceagent.service import EXPECTED_ERRORS, Service, serve
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    follower = None if quiet or not sys.stderr.isatty() else CallFollower(Console(stderr=True))
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        handlers=None if follower is None else [BetweenLines(follower)],
+    )
+    # At each start it would say by and by which parts of it are there.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     agent = find_agent(name)
 
     async def main() -> None:
@@ -40,6 +52,7 @@ def run_serve(
             connector=GenaiConnector(live_url=live_url),
             reports=reports,
             max_calls=max_calls,
+            observer=follower,
         )
         await serve(service)
 
@@ -47,44 +60,3 @@ def run_serve(
         asyncio.run(main())
     except EXPECTED_ERRORS as error:
         raise CommandError(error) from None
-
-
-def find_agent(name: str) -> VoiceAgent | type[VoiceAgent]:
-    """The agent, or its class, that ``MODULE:AGENT`` names; modules of the current folder come first.
-
-    Raises:
-        CommandError: there is no such module or agent.
-    """
-    module_name, _, attribute = name.partition(":")
-    if not module_name or module_name.startswith(".") or not attribute:
-        raise CommandError(f"{name!r} is not MODULE:AGENT, such as my_agent:Reception")
-    sys.path.insert(0, "")
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        raise CommandError(_why_not_imported(module_name, error)) from None
-    agent = getattr(module, attribute, None)
-    if isinstance(agent, VoiceAgent) or (isinstance(agent, type) and issubclass(agent, VoiceAgent)):
-        return agent
-    if agent is None:
-        raise CommandError(f"module {module_name!r} has no {attribute!r}")
-    raise CommandError(f"{name} is no VoiceAgent, but a {type(agent).__name__}")
-
-
-def _why_not_imported(module_name: str, error: Exception) -> str:
-    """What is wrong, and on which line of whose code."""
-    if "/" in module_name or module_name.endswith(".py"):
-        return f"{module_name!r} is a file: name the module, such as {_module_of(module_name)}:Agent"
-    where = ""
-    if isinstance(error, SyntaxError):
-        where = f" ({error.filename}, line {error.lineno})"
-    elif frames := [
-        frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename
-    ][1:]:
-        where = f" ({frames[-1].filename}, line {frames[-1].lineno})"
-    reason = error.msg if isinstance(error, SyntaxError) else error
-    return f"cannot import {module_name!r}: {type(error).__name__}: {reason}{where}"
-
-
-def _module_of(path: str) -> str:
-    return path.removeprefix("./").removesuffix(".py").replace("/", ".")

@@ -1,0 +1,83 @@
+"""The demos as they are watched: in real time, each in a process of its own, all of them at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from voiceagent.cli.ready import bundled_agents
+
+ROOT = Path(__file__).parents[2]
+DEMOS = [agent.name for agent in bundled_agents()]
+DEADLINE = 240
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "HOME": os.environ.get("HOME", "/"),
+    "PYTHONPATH": str(ROOT),
+    # Wide enough for whole lines.
+    "COLUMNS": "200",
+}
+"""No key of Gemini, no mail server and no webhook: messages wait in the database."""
+
+
+def demo(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "voiceagent", "demo", *arguments],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.realtime
+@pytest.mark.timeout(2 * DEADLINE)
+def test_every_demo_comes_to_a_good_end_and_shows_what_it_left(tmp_path: Path) -> None:
+    playing = {name: demo(name, "--output", name, cwd=tmp_path) for name in DEMOS}
+    for name, process in playing.items():
+        out, err = process.communicate(timeout=DEADLINE)
+        shown = f"--- {name}\n{out}\n{err}"
+
+        assert (process.returncode, err) == (0, ""), shown
+        assert "\nIn the database:\n  " in out, shown
+        (path,) = (tmp_path / name).glob("demo-*/*/report.json")
+        report = json.loads(path.read_text(encoding="utf-8"))
+        assert "cannot be used right now" not in json.dumps(report["tools"]), shown
+        assert str(path.relative_to(tmp_path)) in out, shown
+        assert report["audio"] is None or (path.parent / report["audio"]).stat().st_size > 100_000, shown
+
+
+def test_the_demos_are_named_with_a_line_each(tmp_path: Path) -> None:
+    out, err = demo("--list", cwd=tmp_path).communicate(timeout=DEADLINE)
+
+    lines = out.splitlines()
+    assert err == ""
+    assert [line.split()[0] for line in lines] == DEMOS
+    for line in lines:
+        assert line.endswith("."), "a sentence that says what the agent does"
+
+
+def test_in_a_project_its_own_agent_is_played(tmp_path: Path) -> None:
+    folder = tmp_path / "agents" / "mine"
+    folder.mkdir(parents=True)
+    (tmp_path / "agents" / "__init__.py").touch()
+    (folder / "__init__.py").write_text(
+        "from agents.mine.agent import Mine\n\nagent = Mine\n", encoding="utf-8"
+    )
+    (folder / "agent.py").write_text(
+        'from voiceagent import VoiceAgent\n\n\nclass Mine(VoiceAgent):\n    """Listens."""\n',
+        encoding="utf-8",
+    )
+    (folder / "scenario.yaml").write_text("script:\n  - hangup\n", encoding="utf-8")
+
+    listed, _ = demo("--list", cwd=tmp_path).communicate(timeout=DEADLINE)
+    assert listed == "mine  Listens.\n"
+    played, err = demo(cwd=tmp_path).communicate(timeout=DEADLINE)
+    assert "caller_hung_up" in played, err
