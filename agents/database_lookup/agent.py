@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from agents.database_lookup.texts import GREETING, INSTRUCTION, LINES
 from tools.callers import customer_number
@@ -33,6 +34,7 @@ class DatabaseLookup(DatabaseAgent):
     Meant to be changed in a subclass:
 
     * ``business``: its name, as it is said.
+    * ``time_zone``: where it is, as IANA names it: what is today there.
     * ``departments``: whom callers can be put through to, and what each is for.
     * ``lines["code"]``: what callers are asked for as their second factor.
     * ``codes_per_call``, ``codes_per_hour``: how many codes may be wrong.
@@ -50,6 +52,7 @@ class DatabaseLookup(DatabaseAgent):
     """
 
     business: ClassVar[str] = "Harbor Supplies"
+    time_zone: ClassVar[str] = "America/New_York"
     departments: ClassVar[Mapping[str, str]] = {
         "sales": "new orders and prices",
         "billing": "invoices and payments",
@@ -67,7 +70,8 @@ class DatabaseLookup(DatabaseAgent):
         super().__init__(now=now)
         self.store = self.make_store()
         codes = CodeCheck(self.database, per_call=self.codes_per_call, per_hour=self.codes_per_hour, now=now)
-        self.lookup = LookupTools(self.store, codes)
+        zone = ZoneInfo(self.time_zone)
+        self.lookup = LookupTools(self.store, codes, local=lambda moment: moment.astimezone(zone))
         self.tools = (*self.tools, self.lookup)
 
     def make_store(self) -> CustomerStore:

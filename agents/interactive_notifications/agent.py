@@ -89,6 +89,10 @@ class InteractiveNotifications(MessagingAgent):
             facts[fact] = self.line(f"{fact}_{waiting}", call, facts)
         return facts
 
+    async def on_answered(self, call: CallContext) -> None:
+        """Keep what is being read out from other calls, however long this one lasts."""
+        await self.notices.keep_claims(call)
+
     async def on_transcript(self, call: CallContext, line: Line) -> None:
         """Note what the caller has heard, since only what was heard is delivered."""
         self.notices.heard(call, line)

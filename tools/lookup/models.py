@@ -11,9 +11,8 @@ import datetime as dt
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from tools.callers import LONGEST_NUMBER
 from tools.storage import UtcDateTime
-
-NUMBER_LENGTH = 64
 
 
 class Base(DeclarativeBase):
@@ -51,7 +50,7 @@ class CustomerNumber(Base):
 
     __tablename__ = "lookup_customer_numbers"
 
-    number: Mapped[str] = mapped_column(String(NUMBER_LENGTH), primary_key=True)
+    number: Mapped[str] = mapped_column(String(LONGEST_NUMBER), primary_key=True)
     customer_id: Mapped[int] = mapped_column(
         ForeignKey("lookup_customers.id", ondelete="CASCADE"), index=True
     )
@@ -125,7 +124,7 @@ class Lead(Base):
 
     __tablename__ = "lookup_leads"
 
-    number: Mapped[str] = mapped_column(String(NUMBER_LENGTH), primary_key=True)
+    number: Mapped[str] = mapped_column(String(LONGEST_NUMBER), primary_key=True)
     name: Mapped[str] = mapped_column(String(80))
     reason: Mapped[str] = mapped_column(String(300))
     first_called_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)

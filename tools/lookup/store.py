@@ -87,8 +87,9 @@ class CustomerStore:
                 for each in belongings:
                     each.customer_id = customer.id
                     session.add(each)
-        except IntegrityError as exc:
-            raise ValueError("a phone number, order or ticket belongs to a customer already") from exc
+        except IntegrityError:
+            # PostgreSQL's error names the phone number.
+            raise ValueError("a phone number, order or ticket belongs to a customer already") from None
         return customer
 
     # For calls ---------------------------------------------------------------------------------------

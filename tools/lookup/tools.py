@@ -7,7 +7,9 @@ cannot name another one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -23,6 +25,9 @@ from tools.lookup.store import LARGEST_ID, CustomerStore, LookupRefusedError
 from voiceagent import CallContext, ToolError, tool
 
 _MOST_READ_OUT = 3
+_MOST_CODES = 10
+"""So many codes of a call are kept, to take them out of what is said: every text is searched for each."""
+
 _UNVERIFIED = (
     "This is told only to callers who give their code. Ask for it, then call verify_caller. Do not repeat it."
 )
@@ -83,7 +88,7 @@ class _Call:
 
     verified: int | None = None
     code_wanted: bool = False
-    codes: set[str] | None = None
+    codes: set[str] = field(default_factory=set, repr=False)
 
 
 class LookupTools:
@@ -92,11 +97,19 @@ class LookupTools:
     Args:
         store: The customers; their database is opened and closed by whoever made it.
         codes: Checks the codes.
+        local: Turns a moment into the wall clock of the business, for the days that are told.
     """
 
-    def __init__(self, store: CustomerStore, codes: CodeCheck) -> None:
+    def __init__(
+        self,
+        store: CustomerStore,
+        codes: CodeCheck,
+        *,
+        local: Callable[[datetime], datetime] = lambda moment: moment.astimezone(UTC),
+    ) -> None:
         self._store = store
         self._codes = codes
+        self._local = local
 
     @tool
     async def my_orders(self, call: CallContext) -> list[OrderDetails]:
@@ -122,7 +135,7 @@ class LookupTools:
         """The caller's newest tickets, three at most. An empty list means none."""
         customer = await self._customer(call)
         tickets = await self._store.tickets(customer, _MOST_READ_OUT)
-        return [_ticket(ticket, call.language) for ticket in tickets]
+        return [self._told(ticket, call.language) for ticket in tickets]
 
     @tool
     async def open_ticket(
@@ -141,7 +154,7 @@ class LookupTools:
             )
         except LookupRefusedError as refusal:
             raise ToolError(str(refusal)) from refusal
-        return _ticket(ticket, call.language)
+        return self._told(ticket, call.language)
 
     @tool(secret=("code",))
     async def verify_caller(self, call: CallContext, code: Annotated[str, Field(max_length=100)]) -> str:
@@ -155,7 +168,8 @@ class LookupTools:
             tried = read_code(code)
         except UnreadableCodeError as error:
             raise ToolError(str(error)) from error
-        known.codes = (known.codes or set()) | {tried}
+        if len(known.codes) < _MOST_CODES:
+            known.codes.add(tried)
         if known.verified == customer.id:
             return "The caller is verified already."
         if customer.code_hash is None:
@@ -215,9 +229,17 @@ class LookupTools:
         return without_numbers(self._clean(call, text), small=_of(call).code_wanted)
 
     def _clean(self, call: CallContext, text: str) -> str:
-        for code in _of(call).codes or ():
+        for code in _of(call).codes:
             text = without_code(text, code)
         return text
+
+    def _told(self, ticket: Ticket, language: str | None) -> TicketDetails:
+        return TicketDetails(
+            ticket_id=ticket.id,
+            subject=ticket.subject,
+            status=ticket.status,
+            opened=spoken_date(self._local(ticket.opened_at).date(), language),
+        )
 
     def _number(self, call: CallContext) -> str:
         number = customer_number(call)
@@ -258,13 +280,4 @@ def _order(order: Order, language: str | None) -> OrderDetails:
         status=order.status,
         ordered=spoken_date(order.ordered_on, language),
         expected=spoken_date(order.due_on, language) if order.due_on else "",
-    )
-
-
-def _ticket(ticket: Ticket, language: str | None) -> TicketDetails:
-    return TicketDetails(
-        ticket_id=ticket.id,
-        subject=ticket.subject,
-        status=ticket.status,
-        opened=spoken_date(ticket.opened_at.date(), language),
     )

@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 from sqlalchemy import Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from tools.callers import LONGEST_NUMBER
 from tools.storage import UtcDateTime
 
 
@@ -55,7 +56,7 @@ class Notice(Base):
     __table_args__ = (Index("ix_notices_pending", "number", "state", "urgency"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    number: Mapped[str] = mapped_column(String(64))
+    number: Mapped[str] = mapped_column(String(LONGEST_NUMBER))
     text: Mapped[str] = mapped_column(String(600))
     urgency: Mapped[int] = mapped_column(default=Urgency.NORMAL.value)
     state: Mapped[str] = mapped_column(String(20), default=NoticeState.PENDING.value)

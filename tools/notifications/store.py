@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 SCHEMA = Schema("notifications", Base.metadata, Path(__file__).parent / "migrations")
 
 LEASE = timedelta(minutes=15)
-"""Longer than a notice takes to read and to answer; renewed whenever the call asks for it again."""
+"""So long a claim outlives its call, should the program die; a call that goes on renews it."""
 
 
 class NotClaimedError(Exception):
@@ -129,6 +129,13 @@ class NoticeStore:
             NotClaimedError: This call is not reading it out.
         """
         await self._settle(number, call_id, notice_id, NoticeState.FLAGGED, comment)
+
+    async def renew(self, call_id: str) -> None:
+        """The call goes on: what it claimed stays its own."""
+        async with self.database.writing() as session:
+            await session.execute(
+                update(Notice).where(self._claimed(call_id)).values(claimed_until=self._now() + LEASE)
+            )
 
     async def release(self, call_id: str) -> None:
         """The call is over: what it claimed and did not settle waits for the next one."""

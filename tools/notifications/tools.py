@@ -6,21 +6,24 @@ that is in turn, and cannot settle one that the caller has not heard.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from tools.call_control.wording import one_line
 from tools.callers import customer_number
 from tools.notifications.hearing import Hearing
 from tools.notifications.models import Notice, NoticeState, Urgency
-from tools.notifications.store import NotClaimedError, NoticeStore
+from tools.notifications.store import LEASE, NotClaimedError, NoticeStore
 from voiceagent import CallContext, Line, ToolError, tool
 
+_LONGEST_COMMENT = 500
 _LARGEST_ID = 2**31 - 1
 
 Id = Annotated[int, Field(ge=1, le=_LARGEST_ID)]
-Comment = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=500)]
+Comment = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=_LONGEST_COMMENT)]
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,13 @@ class NoNotice:
 class NotificationTools:
     """The toolset; give an instance to an agent's ``tools``. One serves all calls.
 
-    The agent has to pass on what is said, so that the tools know what was heard:
+    The agent has to pass on what is said, so that the tools know what was heard, and that the call goes on:
 
         async def on_transcript(self, call: CallContext, line: Line) -> None:
             self.notices.heard(call, line)
+
+        async def on_answered(self, call: CallContext) -> None:
+            await self.notices.keep_claims(call)
 
     Args:
         store: The notices; their database is opened and closed by whoever made it.
@@ -115,7 +121,7 @@ class NotificationTools:
         if await self._settled(call, number, notice_id):
             return "That notice is settled already. Call next_notice."
         try:
-            await self._store.flag(number, call.call_id, notice_id, comment)
+            await self._store.flag(number, call.call_id, notice_id, one_line(comment, _LONGEST_COMMENT))
         except NotClaimedError as error:
             raise _not_yours() from error
         return "The team has been told. Call next_notice."
@@ -124,12 +130,18 @@ class NotificationTools:
         """Something was said in a call: for an agent's ``on_transcript``."""
         hearing = _hearing(call)
         if line.who == "agent" and hearing is not None:
-            hearing.hear(line.text)
+            hearing.hear(line.text, interrupted=line.interrupted)
 
     async def waiting(self, call: CallContext) -> list[Notice]:
         """What waits for the caller, in the order in which it is to be told; nothing for withheld numbers."""
         number = customer_number(call)
         return [] if number is None else await self._store.waiting(number, call.call_id)
+
+    async def keep_claims(self, call: CallContext) -> None:
+        """Renew what the call has claimed, until cancelled: for an agent's ``on_answered``."""
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            await self._store.renew(call.call_id)
 
     async def release(self, call_id: str) -> None:
         """The call is over: for an agent's ``on_end``."""

@@ -13,7 +13,8 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, Field
 
 from tools.call_control.wording import one_line
-from tools.voicemail.models import LONGEST_NUMBER, Occasion, Urgency
+from tools.callers import LONGEST_NUMBER
+from tools.voicemail.models import Occasion, Urgency
 from tools.voicemail.recorder import MessageRecorder
 
 DRAFT = "voicemail"
@@ -149,6 +150,11 @@ class Draft:
         if self.recorder is None or self.state is DraftState.DELETED:
             return False
         return self.recorder.has_speech or any(map(str.isalnum, self._transcript()))
+
+    @property
+    def understood_letters(self) -> int:
+        """How much the model has understood so far; it grows while the caller speaks."""
+        return sum(map(len, self._lines.values()))
 
     def record(self, path: Path, sample_rate: int, longest_seconds: float) -> MessageRecorder:
         """Begin to record; give what the recorder is to hear to its ``hear``."""

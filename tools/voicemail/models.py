@@ -12,9 +12,9 @@ from pathlib import Path
 from sqlalchemy import Float, ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from tools.callers import LONGEST_NUMBER
 from tools.storage import Schema, UtcDateTime
 
-LONGEST_NUMBER = 64
 LONGEST_NAME = 80
 LONGEST_SUMMARY = 200
 

@@ -97,7 +97,7 @@ class Patience:
         """Deal with silences until the message has its longest length."""
         await self._call.heard_out()  # The greeting is not the caller's turn.
         self._recorder.expect()
-        silences, spoken_ms = 0, self._recorder.spoken_ms
+        silences, said = 0, self._said()
         while True:
             self._noticed.clear()
             await self._noticed.wait()
@@ -106,13 +106,17 @@ class Patience:
             if await self._agent_speaks():
                 self._recorder.expect()
                 continue
-            silences = silences + 1 if self._recorder.spoken_ms == spoken_ms else 1
-            spoken_ms = self._recorder.spoken_ms
+            silences = silences + 1 if self._said() == said else 1
+            said = self._said()
             await self._after(silences)
             self._recorder.expect()
         self._call.tell(self._prompts.too_long)
         await asyncio.sleep(_FULL_SECONDS)
         await self._keep_ending("the message is too long")
+
+    def _said(self) -> tuple[float, int]:
+        """What the caller has said: on a noisy line the model understands what is not heard as speech."""
+        return self._recorder.spoken_ms, self._draft.understood_letters
 
     async def _agent_speaks(self) -> bool:
         """Whether the agent was in the middle of an answer, which has been heard now."""

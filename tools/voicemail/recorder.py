@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
+
 from tools.voicemail.wav import UnfinishedWav
 from voiceagent import SpeechMeter
 
@@ -21,6 +23,10 @@ LEAD_MS = 500
 LEAST_SPEECH_MS = 200
 """Less than this, all in all, is a click or a breath, and no message."""
 
+_SOUND_RMS = 250.0
+"""Quieter than this, as RMS of s16 samples, is silence. On a noisy line nothing is, and nothing is cut off:
+speech that does not stand out from the noise would be."""
+
 _BLOCK_MS = 1000
 """So much is gathered before it is written: a call costs one write a second."""
 
@@ -28,8 +34,8 @@ _BLOCK_MS = 1000
 class MessageRecorder:
     """The recording of one message.
 
-    A file that cannot be written, on a full disk for example, is logged once; from then on only the times
-    are kept, and the call goes on.
+    A file that cannot be written any further, on a full disk for example, is logged once: the message ends
+    there, only the times are kept from then on, and the call goes on.
 
     Args:
         path: The finished WAV file. It does not exist before :meth:`finish`; its folder must.
@@ -56,7 +62,9 @@ class MessageRecorder:
         self._from = 0
         self._began: int | None = None
         self._loud_until = 0
+        self._sound_until = 0
         self._quiet_from = 0
+        self._lost_from: int | None = None
         self._wav: UnfinishedWav | None = None
         try:
             self._wav = UnfinishedWav(path, sample_rate)
@@ -93,7 +101,7 @@ class MessageRecorder:
     @property
     def length_ms(self) -> float:
         """Milliseconds of the message as it would be if it ended now."""
-        return self._ms(self._kept() if self.has_speech else self._heard - self._from)
+        return self._ms(self._kept() if self.has_speech else self._recorded() - self._from)
 
     # What happens ----------------------------------------------------------------------------------------
 
@@ -108,6 +116,8 @@ class MessageRecorder:
             if self._began is None:
                 self._began = max(self._heard - self._bytes(LEAD_MS), self._from)
                 room = self._room() + len(pcm)
+        if _rms(pcm) >= _SOUND_RMS:
+            self._sound_until = self._heard
         self._gathered += pcm[:room]
         if len(self._gathered) >= self._bytes(_BLOCK_MS):
             self._write()
@@ -121,7 +131,8 @@ class MessageRecorder:
         self.spoken_ms = 0.0
         self._gathered.clear()
         self._began = None
-        self._from = self._loud_until = self._quiet_from = self._heard
+        self._from = self._loud_until = self._sound_until = self._quiet_from = self._heard
+        self._lost_from = None
         if self._wav is not None:
             try:
                 self._wav.keep(0, 0)
@@ -135,7 +146,7 @@ class MessageRecorder:
         too quiet to be sure.
 
         Returns:
-            The finished file; None where it could not be written.
+            The finished file; None where nothing could be written.
         """
         self._write()
         wav, self._wav = self._wav, None
@@ -145,6 +156,9 @@ class MessageRecorder:
             if self.has_speech and self._began is not None:
                 start = self._began - self._from
                 wav.keep(start, start + self._kept())
+            if not wav.size:  # The disk was full before the first word.
+                wav.discard()
+                return None
             wav.finish()
         except OSError as error:
             self._wav = wav
@@ -162,11 +176,16 @@ class MessageRecorder:
                 logger.error("%s: the unfinished recording is left behind: %s", self.path, error)
 
     def _kept(self) -> int:
-        """Bytes of the message: from before the first sound of speech to behind the last."""
+        """Bytes of the message: from before the first sound of speech to behind the last sound."""
         if self._began is None:
             return 0
-        end = min(self._loud_until + self._bytes(LEAD_MS), self._heard)
-        return min(end - self._began, self._longest)
+        last = max(self._loud_until, self._sound_until)
+        end = min(last + self._bytes(LEAD_MS), self._recorded())
+        return max(0, min(end - self._began, self._longest))
+
+    def _recorded(self) -> int:
+        """Where the recording ends, in all that was heard."""
+        return self._heard if self._lost_from is None else self._lost_from
 
     def _room(self) -> int:
         """Bytes that may still be recorded; silence before the message does not count."""
@@ -174,11 +193,12 @@ class MessageRecorder:
         return max(0, self._longest - (self._heard - began))
 
     def _write(self) -> None:
-        if self._wav is not None and self._gathered:
+        if self._wav is not None and self._lost_from is None and self._gathered:
             try:
                 self._wav.append(bytes(self._gathered))
             except OSError as error:
-                self._give_up(error)
+                logger.error("%s: the message is not recorded any further: %s", self.path, error)
+                self._lost_from = self._from + self._wav.size
         self._gathered.clear()
 
     def _give_up(self, error: OSError) -> None:
@@ -190,3 +210,8 @@ class MessageRecorder:
 
     def _ms(self, size: int) -> float:
         return size * 1000 / (2 * self.sample_rate)
+
+
+def _rms(pcm: bytes) -> float:
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+    return float(np.sqrt(np.dot(samples, samples) / max(1, len(samples))))

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import make_url, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from tools.messaging import Outbox
 from tools.storage import Database, utc_now
@@ -98,8 +98,16 @@ class VoicemailStore:
             Whether it is stored. If not, the database is away: the call waits in the folder.
         """
         await self._note(record)
+        return await self._store(record)
+
+    async def _store(self, record: CallRecord) -> bool:
+        """Store a call that is noted, and drop the note."""
         try:
-            await self._insert(record)
+            try:
+                await self._insert(record)
+            except IntegrityError:
+                # Somebody else stores this call at the same moment: a second look sees it.
+                await self._insert(record)
         except (SQLAlchemyError, OSError) as error:
             # Without the text of the error, which quotes what is stored.
             logger.error(
@@ -119,7 +127,7 @@ class VoicemailStore:
         waiting = await asyncio.to_thread(self._spool.waiting, self._now())
         stored = 0
         for record in waiting:
-            stored += await self.save(record)
+            stored += await self._store(record)
         if stored:
             logger.info("%d calls were stored belatedly", stored)
         return stored

@@ -35,14 +35,18 @@ class UnfinishedWav:
         self.size = 0
         self._rate = sample_rate
         self._part = path.with_name(f"{path.name}.part")
-        # Exclusively: a name that exists belongs to another message.
-        self._file = self._part.open("x+b")
-        self._write_header()
+        # Exclusively: a name that exists belongs to another message. Without a buffer, in which a full disk
+        # would leave what it refuses.
+        self._file = self._part.open("x+b", buffering=0)
+        try:
+            self._write_header()
+        except OSError:
+            self.discard()
+            raise
 
     def append(self, pcm: bytes) -> None:
-        """Write audio behind what is there."""
-        self._file.seek(_HEADER.size + self.size)
-        self._file.write(pcm)
+        """Write audio behind what is there. Where that fails, what is there stays as it is."""
+        self._write(_HEADER.size + self.size, pcm)
         self.size += len(pcm)
         self._write_header()
 
@@ -54,9 +58,7 @@ class UnfinishedWav:
             # Forwards, so that no byte is written over before it has been read.
             for at in range(start, end, _MOVED_BYTES):
                 self._file.seek(_HEADER.size + at)
-                moved = self._file.read(min(_MOVED_BYTES, end - at))
-                self._file.seek(_HEADER.size + at - start)
-                self._file.write(moved)
+                self._write(_HEADER.size + at - start, self._file.read(min(_MOVED_BYTES, end - at)))
         self.size = end - start
         self._file.truncate(_HEADER.size + self.size)
         self._write_header()
@@ -64,24 +66,26 @@ class UnfinishedWav:
     def finish(self) -> None:
         """Give the file its name, once all of it is on the disk."""
         with self._file as file:
-            file.flush()
             os.fsync(file.fileno())
         self._part.rename(self.path)
 
     def discard(self) -> None:
         """Remove the file. Doing it twice, or after a failure, is fine."""
-        # Closing writes what is buffered, which a full disk refuses.
+        # A disk that has failed may say so once more.
         with suppress(OSError):
             self._file.close()
         self._part.unlink(missing_ok=True)
 
     def _write_header(self) -> None:
-        self._file.seek(0)
         frame = _MONO * _BITS // 8
-        self._file.write(
-            _HEADER.pack(
-                *(b"RIFF", _HEADER.size - 8 + self.size, b"WAVE", b"fmt ", 16),
-                *(_PCM, _MONO, self._rate, self._rate * frame, frame, _BITS, b"data", self.size),
-            )
+        header = _HEADER.pack(
+            *(b"RIFF", _HEADER.size - 8 + self.size, b"WAVE", b"fmt ", 16),
+            *(_PCM, _MONO, self._rate, self._rate * frame, frame, _BITS, b"data", self.size),
         )
-        self._file.flush()
+        self._write(0, header)
+
+    def _write(self, position: int, data: bytes) -> None:
+        self._file.seek(position)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]

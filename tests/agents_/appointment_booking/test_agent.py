@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,16 @@ async def test_a_person_can_be_asked_for_though_the_database_is_gone(agent: Appo
     async with agent.database.writing() as session:
         await session.execute(text("DROP TABLE closed_days"))
     assert "not on a call" in await agent.transfer_call(CallContext("chat", ANNA), "asked for a person")
+
+
+async def test_after_hours_it_is_said_when_somebody_is_there_though_the_database_is_gone() -> None:
+    agent = AppointmentBooking(now=lambda: NINE - timedelta(hours=3))
+    await agent.on_startup()
+    async with agent.database.writing() as session:
+        await session.execute(text("DROP TABLE closed_days"))
+    with pytest.raises(ToolError, match=r"opens again .*8 AM"):
+        await agent.transfer_call(CallContext("call-1", ANNA), "asked for a person")
+    await agent.on_shutdown()
 
 
 async def test_a_business_that_never_opens_can_be_asked_for_a_person_too() -> None:

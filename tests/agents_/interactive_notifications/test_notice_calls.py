@@ -26,6 +26,8 @@ from tests.agents_.interactive_notifications.conftest import (
     url_of,
 )
 from tools.notifications import Urgency
+from tools.notifications.store import LEASE
+from voiceagent import CallContext
 from voiceagent.report import BargeIn, EndReason, ToolStarted
 from voiceagent.testing import phone_line, virtual_time
 
@@ -286,6 +288,24 @@ async def test_the_team_is_told_later_where_its_mail_server_is_down(
     assert attempts >= 1 and len(inbox.messages) == 1
     assert states(database) == [(WATER, "flagged")]
     assert len(hooks.requests) == 1, "what has arrived is not sent again"
+
+
+@virtual_time
+async def test_a_notice_stays_with_the_call_that_reads_it_however_long_that_lasts(database: Path) -> None:
+    await leave(database, *WATER_FIRST)
+    called = InteractiveNotifications(now=loop_clock())
+    await called.on_startup()
+    reading = await called.store.claim(ANNA, "call-1")
+    beside = asyncio.create_task(called.on_answered(CallContext("call-1", caller_number=ANNA)))
+
+    await asyncio.sleep(3 * LEASE.total_seconds())
+    (other,) = await called.store.waiting(ANNA, "call-2")
+    assert reading is not None and (reading.text, other.text) == (WATER, PARCEL)
+
+    beside.cancel()
+    await asyncio.sleep(2 * LEASE.total_seconds())
+    assert len(await called.store.waiting(ANNA, "call-2")) == 2, "a call that died keeps nothing"
+    await called.on_shutdown()
 
 
 @virtual_time

@@ -160,5 +160,16 @@ async def test_no_code_reaches_a_log_a_refusal_or_an_error(
     with pytest.raises(UnreadableCodeError) as caught:
         read_code("6061 6263 x!")
 
-    for text in (*map(str, said), str(caught.value), repr(model.context), caplog.text):
+    shown = (repr(model.context), repr(model.context.state), caplog.text)
+    for text in (*map(str, said), str(caught.value), *shown):
         assert not any(code in text for code in ("5093", "6061", "60 61", ANNAS_PIN))
+
+
+async def test_a_model_that_tries_code_after_code_does_not_slow_the_transcripts_down(desk: Desk) -> None:
+    model = desk.calling(ANNA)
+    for n in range(100):
+        await model("verify_caller", code=f"guess{n:03}")
+
+    # Every text of the call is searched for each code that is kept.
+    assert len(model.context.state["lookup"].codes) <= 10
+    assert desk.tools.redact(model.context, "it is guess 000") == "it is ***"

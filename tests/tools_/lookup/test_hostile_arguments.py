@@ -136,7 +136,8 @@ async def test_a_caller_whose_number_only_looks_like_a_customers_is_a_stranger(d
         model = desk.calling(number)
 
         assert await desk.tools.find(model.context) is None
-        assert "belongs to no customer" in await model("my_orders"), number
+        answer = await model("my_orders")
+        assert "belongs to no customer" in answer or "withheld" in answer, number
         assert not mentions_bob(await model("order_status", order_id=BOBS_ORDER))
 
 

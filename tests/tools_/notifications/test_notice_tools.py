@@ -110,6 +110,17 @@ async def test_a_flagged_notice_never_comes_again_and_the_team_gets_one_message(
     assert "no more" in await model("next_notice")
 
 
+async def test_a_comment_cannot_pose_as_another_line_of_the_message(desk: Desk) -> None:
+    await desk.store.add(ANNA, PARCEL)
+    model = desk.calling()
+    comment = "I am away.\nNumber: +15550666\x00"
+    await model("flag_notice", notice_id=await model.reads_next(), comment=comment)
+
+    (message,) = await desk.messages()
+    assert message.data["comment"] == "I am away. Number: +15550666"
+    assert [line for line in message.text.splitlines() if line.startswith("Number:")] == [f"Number: {ANNA}"]
+
+
 # What was heard --------------------------------------------------------------------------------------
 
 
@@ -156,6 +167,37 @@ async def test_a_word_that_the_transcript_mishears_does_not_matter(desk: Desk) -
     model.says("Your appointment on March fifth, at half past ten, is moved to Dr. Shen.")
 
     assert "Confirmed" in await model("acknowledge_notice", notice_id=notice_id)
+
+
+AS_WRITTEN_AND_AS_TRANSCRIBED = [
+    ("Your appointment is on May third at three fifteen.", "Your appointment is on May 3rd, at 3:15."),
+    ("The bus leaves at 3 PM.", "The bus leaves at three p.m."),
+    ("The meeting has moved to half past ten.", "The meeting has moved to 10:30."),
+    ("Ihr Termin ist am dritten Mai um fünfzehn Uhr dreißig.", "Ihr Termin ist am 3. Mai um 15:30 Uhr."),
+    ("Wir öffnen am einundzwanzigsten wieder.", "Wir öffnen am 21. wieder."),
+    ("Your parcel is ready.", "Your parcel is reddy."),
+]
+
+
+@pytest.mark.parametrize(("written", "transcribed"), AS_WRITTEN_AND_AS_TRANSCRIBED)
+async def test_a_notice_can_be_settled_however_the_transcript_writes_what_was_read(
+    desk: Desk, written: str, transcribed: str
+) -> None:
+    await desk.store.add(ANNA, written)
+    model = desk.calling()
+    notice_id = (await model("next_notice"))["notice_id"]
+    model.says(f"{transcribed} Is that all right?")
+
+    assert "Confirmed" in await model("acknowledge_notice", notice_id=notice_id)
+
+
+async def test_the_last_word_of_a_short_notice_that_was_cut_off_is_missing(desk: Desk) -> None:
+    await desk.store.add(ANNA, "Your parcel is lost.")
+    model = desk.calling()
+    notice_id = (await model("next_notice"))["notice_id"]
+    model.says("Your parcel is", interrupted=True)
+
+    assert "not heard" in await model("acknowledge_notice", notice_id=notice_id)
 
 
 async def test_a_notice_of_digits_only_counts_as_read_once_something_was_said(desk: Desk) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -202,16 +205,64 @@ def test_a_name_that_exists_belongs_to_another_message(
     assert "not recorded" in caplog.text
 
 
-def test_a_disk_that_fails_in_the_middle_costs_the_recording_and_nothing_else(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@contextmanager
+def disk_with_room_for(size: int) -> Iterator[None]:
+    """No file grows beyond this; the kernel refuses what is too much, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [50_000, 50_001, 99_999])
+def test_a_disk_that_is_full_in_the_middle_costs_the_rest_of_the_recording_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, room: int
 ) -> None:
-    recorder = fed(MessageRecorder(tmp_path / "a.wav", 24_000), speak(SENTENCE, sample_rate=24_000))
-    assert recorder._wav is not None
-    # Writes to it fail from here on, as on a full disk.
-    recorder._wav._file.close()
-    recorder._wav._file = open("/dev/full", "r+b")
-    fed(recorder, speak(SENTENCE, sample_rate=24_000))
-    assert recorder.failed and recorder.has_speech
-    assert recorder.finish() is None
-    assert len([r for r in caplog.records if "not recorded" in r.message]) == 1
-    assert not (tmp_path / "a.wav").exists()
+    said = speak(SENTENCE, sample_rate=24_000)
+    recorder = MessageRecorder(tmp_path / "a.wav", 24_000)
+    with disk_with_room_for(room):
+        fed(recorder, said, quiet(2, 24_000))
+        length_ms = recorder.length_ms
+        assert recorder.finish() == tmp_path / "a.wav"
+    audio, _ = read(tmp_path / "a.wav")
+    assert len(audio) == pytest.approx(48 * length_ms, abs=2)
+    assert room - 49_000 < len(audio) < room and audio in said
+    assert recorder.has_speech and recorder.quiet_ms > 1000, "the call goes on"
+    assert len([r for r in caplog.records if "not recorded any further" in r.message]) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.wav"]
+
+
+@pytest.mark.parametrize("room", [0, 44])
+def test_a_disk_that_is_full_from_the_beginning_leaves_no_file(tmp_path: Path, room: int) -> None:
+    with disk_with_room_for(room):
+        recorder = fed(MessageRecorder(tmp_path / "a.wav", 24_000), speak(SENTENCE, sample_rate=24_000))
+        assert recorder.has_speech
+        assert recorder.finish() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_was_full_has_room_again_for_a_message_that_starts_over(tmp_path: Path) -> None:
+    wrong, right = speak(SENTENCE, sample_rate=24_000), speak("This is right.", sample_rate=24_000)
+    recorder = MessageRecorder(tmp_path / "a.wav", 24_000)
+    with disk_with_room_for(len(right) + 50_000):
+        fed(recorder, wrong)
+        recorder.restart()
+        fed(recorder, right)
+        assert recorder.finish() is not None
+    assert audible(right) in read(tmp_path / "a.wav")[0]
+
+
+@pytest.mark.parametrize("decibels", [15, 8, 3])
+def test_on_a_noisy_line_no_word_is_cut_off(tmp_path: Path, decibels: int) -> None:
+    """Speech that does not stand out from the noise is kept with all of it."""
+    rate = 16_000
+    said = np.frombuffer(speak(f"{SENTENCE} {SENTENCE}", sample_rate=rate), dtype="<i2")
+    rms = np.sqrt((said.astype(float) ** 2).mean()) * 10 ** (-decibels / 20)
+    noise = np.random.default_rng(3).normal(0, rms, len(said) + 8 * rate)
+    noise[4 * rate : 4 * rate + len(said)] += said
+    line = noise.clip(-(2**15), 2**15 - 1).astype("<i2").tobytes()
+    path = fed(MessageRecorder(tmp_path / "a.wav", rate), line).finish()
+    assert path is not None
+    assert line[2 * 4 * rate : 2 * 4 * rate + 2 * len(said)] in read(path)[0]

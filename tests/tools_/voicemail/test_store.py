@@ -46,9 +46,23 @@ async def test_storing_the_same_call_again_changes_nothing(
     store: VoicemailStore, database: Database, clock: Clock
 ) -> None:
     record = left(store, clock)
-    assert await store.save(record) and await store.save(record)
     assert await asyncio.gather(*(store.save(record) for _ in range(5))) == [True] * 5
+    assert await store.save(record)
     assert len(await store.voicemails()) == 1 and len(await notices(database)) == 1
+
+
+async def test_calls_that_end_together_are_stored_once_each_and_nothing_is_said_to_have_failed(
+    store: VoicemailStore, database: Database, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def end() -> bool:
+        saved = await store.save(left(store, clock))
+        await store.catch_up()  # It finds the calls that are being stored right now.
+        return saved
+
+    assert all(await asyncio.gather(*(end() for _ in range(20))))
+    assert len(await store.voicemails()) == len(await notices(database)) == 20
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]
+    assert {each.suffix for each in store.folder.iterdir()} == {".wav"}
 
 
 @pytest.mark.parametrize("table", ["voicemails", "outbox_messages"])
