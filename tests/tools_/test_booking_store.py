@@ -147,6 +147,15 @@ async def test_an_appointment_may_move_into_its_own_time(store: BookingStore) ->
     assert await stored(store) == (1, 12)
 
 
+async def test_a_move_to_where_it_is_changes_nothing_also_when_the_clock_repeats_the_hour(
+    open_store: OpenStore,
+) -> None:
+    store = await open_store(hours={"sunday": "0:00-6:00"})
+    twice = at(1, day=date(2026, 11, 1))
+    booked = await store.book(Customer(ANNA, "Anna"), CLEANING, twice)
+    assert (await store.move(ANNA, booked.id, twice)).sequence == 0
+
+
 async def test_a_refused_move_leaves_everything_as_it_was(store: BookingStore) -> None:
     annas = await store.book(Customer(ANNA, "Anna"), CLEANING, at(9))
     await store.book(Customer(BEN, "Ben"), CLEANING, at(10))

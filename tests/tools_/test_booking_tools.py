@@ -223,6 +223,26 @@ async def test_who_the_caller_asks_for_is_looked_up_and_booked(open_store: OpenS
         await toolset.check_availability(ANNA, "tomorrow", "cleaning", "Doctor Who")
 
 
+async def test_the_time_at_which_the_customer_has_an_appointment_is_not_offered_instead(
+    open_store: OpenStore,
+) -> None:
+    toolset = BookingTools(await open_store(**TWO))
+    await toolset.book_appointment(ANNA, "cleaning", "tomorrow", "10:00", "Anna")
+    later = await toolset.book_appointment(ANNA, "cleaning", "tomorrow", "11:00", "Anna")
+    refusals = []
+    for attempt in (
+        toolset.book_appointment(ANNA, "filling", "tomorrow", "10:00", "Anna"),
+        toolset.move_appointment(ANNA, "tomorrow", "10:00", later.appointment_id),
+    ):
+        with pytest.raises(ToolError) as refusal:
+            await attempt
+        refusals.append(str(refusal.value))
+    for refused in refusals:
+        assert "Anna has another appointment at that time: cleaning with Doctor Rivera" in refused
+        # The other doctor is free at ten, but Anna is not.
+        assert "9:30 AM" in refused and "10 AM" not in refused
+
+
 async def test_who_does_what_is_said_where_it_differs(open_store: OpenStore) -> None:
     services = (Service("cleaning", 30), Service("root canal", 90, staff=("Doctor Chen",)))
     toolset = BookingTools(await open_store(**TWO, services=services))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from uuid import uuid4
 
@@ -111,17 +111,10 @@ class BookingStore(Availability):
             # Who is free comes before what is booked already: a twin of this request that is committed in
             # between is then found, instead of taken for somebody else.
             free = await self._free_staff(session, who, starts_at, ends_at)
-            for known in await session.scalars(
-                self._upcoming(customer.number).where(
-                    Appointment.customer_name == customer.name, Appointment.starts_at == starts_at
-                )
-            ):
+            if known := await session.scalar(self._held_at(customer.number, customer.name, starts_at)):
                 if known.service == service.name and known.staff in who:
                     return known
-                raise SlotTakenError(
-                    f"{customer.name} has another appointment at that time: {known.service}"
-                    f" with {known.staff}."
-                )
+                raise _has_another(known)
             await self._check_offered(session, service, starts_at)
             held = await session.scalar(
                 select(func.count()).select_from(self._upcoming(customer.number).subquery())
@@ -180,9 +173,13 @@ class BookingStore(Availability):
         async def attempt(session: AsyncSession) -> Appointment:
             appointment = await self._owned(session, number, appointment_id)
             service = self.booked_service(appointment)
-            if starts_at == appointment.starts_at and staff in (None, appointment.staff):
+            # Compared in UTC, for the hour that the clock repeats.
+            if starts_at.astimezone(UTC) == appointment.starts_at and staff in (None, appointment.staff):
                 return appointment
             await self._check_offered(session, service, starts_at)
+            at_that_time = self._held_at(number, appointment.customer_name, starts_at)
+            if known := await session.scalar(at_that_time.where(Appointment.id != appointment.id)):
+                raise _has_another(known)
             ends_at = starts_at + service.duration
             who = self._asked(service, staff)
             free = await self._free_staff(session, who, starts_at, ends_at, ignoring=appointment)
@@ -322,6 +319,17 @@ class BookingStore(Availability):
         return select(Appointment).where(
             Appointment.customer_number == number, Appointment.starts_at > self.now()
         )
+
+    def _held_at(self, number: str, name: str, starts_at: datetime) -> Select[Appointment]:
+        return self._upcoming(number).where(
+            Appointment.customer_name == name, Appointment.starts_at == starts_at
+        )
+
+
+def _has_another(known: Appointment) -> SlotTakenError:
+    return SlotTakenError(
+        f"{known.customer_name} has another appointment at that time: {known.service} with {known.staff}."
+    )
 
 
 async def _occupy(session: AsyncSession, appointment: Appointment, at: Iterable[datetime]) -> None:

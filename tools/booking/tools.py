@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date as Date
 from datetime import datetime, timedelta
 
-from tools.booking.business import Service, UnknownServiceError, UnknownStaffError
+from tools.booking.business import CELL, Service, UnknownServiceError, UnknownStaffError
 from tools.booking.errors import BookingError, NotOfferedError, SlotTakenError
 from tools.booking.models import Appointment
 from tools.booking.store import BookingStore, Customer
@@ -315,9 +315,11 @@ class BookingTools:
         same_day = await self.store.free_slots(
             self.store.business.opening.local(wanted).date(), service, staff
         )
-        nearest = sorted(sorted(same_day, key=lambda start: abs(start - wanted))[:_ALTERNATIVES])
+        # Somebody else may be free at the very time at which the customer is not.
+        others = [start for start in same_day if start != wanted]
+        nearest = sorted(sorted(others, key=lambda start: abs(start - wanted))[:_ALTERNATIVES])
         if not nearest:
-            after = max(wanted, self.store.now())
+            after = max(wanted, self.store.now()) + CELL
             nearest = await self.store.next_free_slots(service, after, _ALTERNATIVES, staff)
         return ToolError(f"Not booked: {refusal}{_offer(nearest)}")
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 import tools
 from tools.storage import migrating
 from tools.storage.database import explained
-from tools.storage.engine import create_engine, in_memory
+from tools.storage.engine import create_engine, in_memory, reach
 from tools.storage.schema import Schema
 
 T = TypeVar("T")
@@ -156,6 +156,7 @@ def _run(url: str, work: Callable[[Connection], T], *, make: bool = False) -> T:
                 raise FileNotFoundError("there is no such file")
             engine = create_engine(parsed, patience=migrating.MIGRATION_PATIENCE_S)
             try:
+                await reach(engine)
                 async with migrating.migrating(engine) as connection:
                     return await connection.run_sync(work)
             finally:

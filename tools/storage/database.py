@@ -6,6 +6,7 @@ other; a transaction that turns from reading to writing half-way would fail at o
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -13,7 +14,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from tools.storage.engine import WRITES, create_engine, in_memory, parse_url
+from tools.storage.engine import WRITES, create_engine, in_memory, parse_url, reach
 from tools.storage.migrating import MIGRATION_PATIENCE_S, MigrationError, migrate, up_to_date
 from tools.storage.schema import Schema
 
@@ -39,7 +40,7 @@ def explained(text: str) -> Iterator[URL]:
         yield url
     except MigrationError as exc:
         raise DatabaseUnavailableError(f"The database {shown} cannot be used: {exc}.") from exc
-    except (SQLAlchemyError, OSError, ImportError) as exc:
+    except (SQLAlchemyError, sqlite3.Error, OSError, ImportError) as exc:
         raise DatabaseUnavailableError(
             f"The database {shown} cannot be opened: {str(exc).splitlines()[0]}."
             " Check the URL (VOICEAGENT_DATABASE_URL), that the folder exists or the server runs, and"
@@ -118,6 +119,7 @@ class Database:
         schemas = list(self._schemas.values())
         engine = create_engine(url)
         try:
+            await reach(engine)
             if not await up_to_date(engine, schemas):
                 patient = engine if in_memory(url) else create_engine(url, patience=MIGRATION_PATIENCE_S)
                 try:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from contextlib import closing, suppress
 from typing import Any
 
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -20,6 +24,20 @@ _ASYNC_DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",
 }
+
+
+class _Connection(sqlite3.Connection):
+    """Set up within the one step that opens it, so that a cancellation cannot come in between."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.isolation_level = None  # BEGIN is said by the engine, not by the driver.
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+                self.execute(f"PRAGMA {pragma}").close()
+        except BaseException:
+            self.close()
+            raise
 
 
 def parse_url(text: str) -> URL:
@@ -63,20 +81,15 @@ def create_engine(url: URL, *, patience: float = PATIENCE_S) -> AsyncEngine:
         pool_size=1 if in_memory(url) else 4,
         max_overflow=0,
         hide_parameters=True,  # Rows hold names and numbers, and errors end up in logs.
-        connect_args={"timeout": patience},
+        connect_args={"timeout": patience, "factory": _Connection},
     )
 
-    @event.listens_for(engine.sync_engine, "connect")
-    def _configure(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # BEGIN is said below, not by the driver.
-        cursor = connection.cursor()
-        try:
-            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-        except Exception:
-            connection.close()  # No pool knows of it yet.
-            raise
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def _roll_back(connection: Any, _record: object, _error: BaseException | None) -> None:
+        # A writer was cancelled. SQLite does not end the transaction of a connection that is closed while a
+        # statement of it lives on, as in the traceback of the cancellation: nobody else could write then.
+        with suppress(SQLAlchemyError, sqlite3.Error):
+            connection.rollback()
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -84,3 +97,20 @@ def create_engine(url: URL, *, patience: float = PATIENCE_S) -> AsyncEngine:
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
+
+
+async def reach(engine: AsyncEngine) -> None:
+    """Open and close an SQLite file, so that a wrong path is known before a pool has to deal with it.
+
+    Raises:
+        sqlite3.Error: It cannot be opened, or is no database.
+    """
+    if engine.dialect.name != "sqlite" or in_memory(engine.url):
+        return
+    arguments, options = engine.dialect.create_connect_args(engine.url)
+
+    def probe() -> None:
+        with closing(_Connection(*arguments, **options, timeout=PATIENCE_S)):
+            pass
+
+    await asyncio.to_thread(probe)

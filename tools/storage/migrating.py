@@ -136,6 +136,11 @@ async def migrating(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             yield connection
         except CommandError as error:
             raise MigrationError(str(error)) from error
+        except Exception as error:
+            # Alembic tidies up when it is cancelled, cannot, and says that instead.
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError from error
+            raise
         if connection.dialect.name == "sqlite":
             violated = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).fetchall()
             if violated:
@@ -256,5 +261,7 @@ async def _foreign_keys_off(connection: AsyncConnection) -> AsyncIterator[None]:
     await raw.execute("PRAGMA foreign_keys = OFF")
     try:
         yield
-    finally:
-        await raw.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        await connection.invalidate()  # Nobody is to use it as it is.
+        raise
+    await raw.execute("PRAGMA foreign_keys = ON")

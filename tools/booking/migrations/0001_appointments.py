@@ -1,4 +1,4 @@
-"""Appointments, the time they occupy, days off, and customers who wait."""
+"""Appointments, the time they occupy, and days off."""
 
 from __future__ import annotations
 
@@ -18,17 +18,13 @@ def upgrade() -> None:
     op.create_table(
         "appointments",
         sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("uid", sa.String(36), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("customer_number", sa.String(64), nullable=False),
         sa.Column("customer_name", sa.String(80), nullable=False),
-        sa.Column("language", sa.String(35), nullable=False),
         sa.Column("service", sa.String(80), nullable=False),
         sa.Column("staff", sa.String(80), nullable=False),
         sa.Column("starts_at", UtcDateTime(), nullable=False),
         sa.Column("ends_at", UtcDateTime(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.UniqueConstraint("uid"),
         sa.UniqueConstraint("customer_number", "customer_name", "starts_at"),
     )
     op.create_index("ix_appointments_upcoming", "appointments", ["customer_number", "starts_at"])
@@ -49,21 +45,9 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), primary_key=True),
         sa.Column("reason", sa.String(200), nullable=False),
     )
-    op.create_table(
-        "waiting_list",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("customer_number", sa.String(64), nullable=False),
-        sa.Column("customer_name", sa.String(80), nullable=False),
-        sa.Column("language", sa.String(35), nullable=False),
-        sa.Column("service", sa.String(80), nullable=False),
-        sa.Column("staff", sa.String(80), nullable=False),
-        sa.Column("wishes", sa.String(200), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.UniqueConstraint("customer_number", "service"),
-    )
 
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("waiting_list", "closed_days", "occupied_cells", "appointments"):
+    for table in ("closed_days", "occupied_cells", "appointments"):
         op.drop_table(table)
