@@ -279,6 +279,8 @@ def run(agent: VoiceAgent | type[VoiceAgent]) -> None:
     load_dotenv(find_dotenv(usecwd=True))
     if not logging.getLogger().handlers:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        # At each start it would say by and by which parts of it are there.
+        logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
     async def main() -> None:
         await serve(Service(agent))
