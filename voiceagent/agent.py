@@ -43,8 +43,8 @@ class VoiceAgent:
     that call. What calls share (a database, a client) is made in :meth:`on_startup`.
 
     A text may be given in several languages, as ``{"en": "...", "de": "..."}``; a call takes the one of
-    ``call.language``, or else the first. A ``{name}`` in it stands for what :meth:`facts` has of that name, or
-    else for the line of that name.
+    ``call.language``, or else the first. A ``{name}`` in it stands for what :meth:`facts` has of that name,
+    or else for the line of that name.
 
     Attributes:
         instruction: The system instruction: who the agent is, what it knows, how it behaves.

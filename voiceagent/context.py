@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 NOT_ON_A_CALL = "not on a call"
 
+_NOBODY_HEARS = "Nobody hears you: say nothing, and only call tools."
+
 
 class ToolError(Exception):
     """Raised by a tool to refuse: its text goes to the model, as a sentence it can act on."""
@@ -51,7 +53,7 @@ class CallControls(Protocol):
         """Let the caller hear the goodbye, then end the call; once the callee has joined, only leave it."""
 
     async def transfer(self, ring_seconds: int, note: str, *, brief: bool, stay: bool) -> str | None:
-        """Put the caller through; an error code if nobody took over."""
+        """Put the caller through; an error code if nobody took over, or if they could not be briefed."""
 
     async def whisper(self) -> str | None:
         """Let the callee alone hear what the model says next; an error code if the line does not."""
@@ -82,6 +84,12 @@ def untimed() -> Iterator[None]:
         yield
     finally:
         deadline.reschedule(loop.time() + left)
+
+
+def is_own_cancellation(error: BaseException) -> bool:
+    """Whether this task is being cancelled, and not only something that it waited for."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 @dataclass
@@ -189,6 +197,8 @@ class CallContext:
         seconds = self.ring_seconds if ring_seconds is None else ring_seconds
         with untimed():
             code = await self.controls.transfer(seconds, note, brief=bool(briefing), stay=stay)
+        if code == "NOT_BRIEFED":
+            return TransferResult(f"The callee has picked up, but cannot be told anything. {_NOBODY_HEARS}")
         if code is not None:
             return TransferResult(_transfer_failed(code), code)
         if briefing:
@@ -198,8 +208,7 @@ class CallContext:
             )
         if stay:
             return TransferResult(
-                "The callee has picked up. You hear both parties from now on, and nobody hears you: say"
-                " nothing, and only call tools."
+                f"The callee has picked up. You hear both parties from now on. {_NOBODY_HEARS}"
             )
         return TransferResult("The caller has been connected.")
 

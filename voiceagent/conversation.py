@@ -22,6 +22,7 @@ from voiceagent.bridge import Bridge, ToolCalls
 from voiceagent.call.base import Call
 from voiceagent.call.base import EndReason as CallEnd
 from voiceagent.call.exceptions import WSSCallClosedError, WSSCallError, WSSError, WSSMediaError
+from voiceagent.context import is_own_cancellation
 from voiceagent.hooks import Hooks
 from voiceagent.live import LiveConfig, LiveConnectError, LiveConnector, LiveSession, ToolCall
 from voiceagent.report import (
@@ -261,7 +262,9 @@ class Conversation:
         """Run ``on_answered``, which may take as long as the conversation."""
         try:
             await self._agent.on_answered(self.context)
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
+            if is_own_cancellation(error):
+                raise
             logger.exception("call %s: on_answered failed", self._call.call_id)
 
     @property
@@ -337,7 +340,9 @@ class Conversation:
         try:
             async with asyncio.timeout(_HOOK_SECONDS):
                 return await hook(argument)
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
+            if is_own_cancellation(error):
+                raise
             logger.exception("call %s: %s failed", self._call.call_id, name)
             return None
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from voiceagent.agent import VoiceAgent
+from voiceagent.context import is_own_cancellation
 from voiceagent.report import (
     AgentText,
     CallerText,
@@ -87,7 +88,9 @@ class Hooks:
             hook = await self._waiting.get()
             try:
                 await hook()
-            except Exception:
+            except (Exception, asyncio.CancelledError) as error:
+                if is_own_cancellation(error):
+                    raise
                 logger.exception("call %s: a hook failed", self._context.call_id)
             finally:
                 self._waiting.task_done()

@@ -26,7 +26,7 @@ from pydantic.errors import PydanticUserError
 from voiceagent.adk.context import is_tool_context, tool_context
 from voiceagent.context import CallContext as CallContext
 from voiceagent.context import ToolError as ToolError
-from voiceagent.context import deadline_of_tool
+from voiceagent.context import deadline_of_tool, is_own_cancellation
 from voiceagent.live import ToolDeclaration
 
 logger = logging.getLogger(__name__)
@@ -143,8 +143,7 @@ async def guarded(
     except ToolError as refusal:
         return {"error": str(refusal)}
     except (Exception, asyncio.CancelledError) as error:
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        if is_own_cancellation(error):
             raise
         if deadline.expired():
             logger.warning("call %s: tool %s took over %g s", context.call_id, name, timeout)

@@ -133,21 +133,22 @@ class AppointmentBooking(MessagingAgent):
         Args:
             reason: Why the caller is put through, in a few words.
         """
-        if not await self._desk_is_open():
-            raise ToolError(await self._desk_closed(call))
+        if closed := await self._desk_closed(call):
+            raise ToolError(closed)
         result = await call.transfer(note=reason)
         return self.line("desk_unanswered", call) if result.code == "CALL_UNANSWERED" else result
 
-    async def _desk_is_open(self) -> bool:
+    async def _desk_closed(self, call: CallContext) -> str | None:
+        """A sentence that says when somebody will be there; None while somebody is."""
         try:
-            return await self.store.is_open()
+            is_open, opens = await self.store.is_open(), await self.store.next_opening()
         except (SQLAlchemyError, OSError) as error:
             # Without the database a person is all that the caller can be offered.
             logger.warning("days off are not known: %s", type(error).__name__)
-            return self.business.opening.is_open(self.now())
-
-    async def _desk_closed(self, call: CallContext) -> str:
-        opens = await self.store.next_opening()
+            hours, now = self.business.opening, self.now()
+            is_open, opens = hours.is_open(now), hours.next_opening(now)
+        if is_open:
+            return None
         when = "-" if opens is None else spoken_moment(opens, call.language)
         return self.line("desk_closed", call).replace("{opens}", when)
 

@@ -113,6 +113,20 @@ async def test_what_a_call_remembers_lasts_as_long_as_the_session() -> None:
         assert await chat.state() == {"calls": 1, "ordered": None}
 
 
+class Speechless(Shop):
+    """Has nothing to be told."""
+
+    instruction = ""
+
+
+async def test_a_session_begins_once_also_without_an_instruction() -> None:
+    async with text_model(SCENARIO), chat_with(Speechless().as_adk()) as chat:
+        await chat.say("order one")
+        await chat.say("order one more")
+        assert chat.results == [("order", {"ordered": 2, "for": None})]
+        assert (await chat.state())["calls"] == 1
+
+
 async def test_a_session_goes_on_after_a_restart() -> None:
     async with text_model(SCENARIO), chat_with(Shop().as_adk()) as chat:
         await chat.say("order one")

@@ -115,22 +115,38 @@ async def test_a_stopped_service_lets_its_calls_end() -> None:
 class Failing(VoiceAgent):
     instruction = "You answer."
 
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error or RuntimeError("broken hook")
+
     async def on_incoming(self, call: CallContext) -> Decision:
-        raise RuntimeError("broken hook")
+        raise self.error
+
+    async def on_start(self, call: CallContext) -> None:
+        raise self.error
+
+    async def on_answered(self, call: CallContext) -> None:
+        raise self.error
 
     async def on_transcript(self, call: CallContext, line: Line) -> None:
-        raise RuntimeError("broken hook")
+        raise self.error
 
     async def on_end(self, report: CallReport) -> None:
-        raise RuntimeError("broken hook")
+        raise self.error
 
 
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("broken hook"), asyncio.CancelledError("broken hook")],
+    ids=["defect", "what it waited for was cancelled"],
+)
 @virtual_time
-async def test_hooks_that_fail_are_logged_and_cost_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    async with phone_system(Failing, PLOT) as phone:
+async def test_hooks_that_fail_are_logged_and_cost_nothing(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with phone_system(Failing(error), PLOT) as phone:
         _, report = await phone.call()
     assert report.ended is EndReason.CALLER_HUNG_UP
-    assert caplog.text.count("RuntimeError: broken hook") == 3
+    assert caplog.text.count("Error: broken hook") == 5
     assert report.call_id in caplog.text
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.bridge.model import Model, tone
+from tests.bridge.model import LISTENING, Model, answered, tone
 from tests.phone import CALLEE, Phone, phone_system
 from tests.virtual_time import virtual_time
 from voiceagent import CallContext, VoiceAgent, tool
@@ -86,6 +86,19 @@ async def test_a_model_that_also_hangs_up_or_asks_twice_does_not_cost_the_transf
         assert len(phone.seen(TransferStarted)) == 1
         assert phone.seen(TransferFailed) == []
     assert report.ended is EndReason.TRANSFERRED
+
+
+@virtual_time
+async def test_a_model_that_does_not_stop_speaking_does_not_keep_the_caller_from_being_put_through() -> None:
+    async with phone_system(Desk, LISTENING | {"script": [{"wait": 100}, "hangup"]}) as phone:
+        call, model = await answered(phone)
+        await model.calls({"id": "1", "name": "transfer_call", "args": {}})
+        for _ in range(70):
+            if phone.reports.empty():
+                await model.speaks(tone(1))
+                await asyncio.sleep(1)
+        assert call.snapshot()["state"] == "detached"
+        assert (await phone.reports.get()).ended is EndReason.TRANSFERRED
 
 
 @virtual_time

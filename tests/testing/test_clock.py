@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import aiosqlite
@@ -44,6 +45,17 @@ async def test_a_job_in_a_thread_is_not_overtaken_by_a_timer() -> None:
     async with asyncio.timeout(1):
         await asyncio.to_thread(time.sleep, 0.2)
     assert now() == pytest.approx(1000, abs=0.5)
+
+
+@virtual_time
+async def test_a_job_that_no_thread_takes_does_not_stop_the_clock() -> None:
+    closed = ThreadPoolExecutor(1)
+    closed.shutdown()
+    with pytest.raises(RuntimeError):
+        await asyncio.get_running_loop().run_in_executor(closed, time.sleep, 0)
+    began = now()
+    await asyncio.wait_for(asyncio.sleep(3600), 7200)
+    assert now() - began == pytest.approx(3600)
 
 
 @virtual_time

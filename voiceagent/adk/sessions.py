@@ -97,17 +97,19 @@ class TextCall:
         )
         self.toolbox = Toolbox(self._agent.tool_functions(), EVERYTHING)
         self.instruction = ""
-        self._begun = asyncio.Lock()
+        self._beginning = asyncio.Lock()
+        self._begun = False
         # What ADK's state and the call's state have had in common, as JSON.
         self._shared: dict[str, str] = {}
 
     async def begin(self, state: Mapping[str, Any]) -> None:
         """Take over what the session remembers, and let the agent prepare; once."""
-        async with self._begun:
-            if not self.instruction:
+        async with self._beginning:
+            if not self._begun:
                 self.read(state)
                 await self._agent.on_start(self.context)
                 self.instruction = self._agent.build_instruction(self.context)
+                self._begun = True
 
     def read(self, state: Mapping[str, Any]) -> None:
         """Take over what has changed in ADK's state since it was last looked at."""

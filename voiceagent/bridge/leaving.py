@@ -31,7 +31,7 @@ _HAND_OVER_PAUSE = 2.0
 """The same for a hand-over line. A model that waits for its tool does not end its answer."""
 
 _LONGEST_GOODBYE = 60.0
-"""Seconds after which the call ends though the model still speaks."""
+"""Seconds after which the call ends, or the callee's phone rings, though the model still speaks."""
 
 
 class Leaving:
@@ -175,7 +175,9 @@ class Leaving:
             self._goodbye.cancel()
         stage.state = BridgeState.HANDING_OVER
         try:
-            await stage.unless_over(self._player.play_out(self._answers, _HAND_OVER_PAUSE))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LONGEST_GOODBYE):
+                    await stage.unless_over(self._player.play_out(self._answers, _HAND_OVER_PAUSE))
             if stage.over:
                 return "CALL_ENDED"
             stage.state = BridgeState.TRANSFERRING

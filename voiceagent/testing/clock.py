@@ -35,7 +35,7 @@ class _JumpingSelector(selectors.DefaultSelector):
             return events
         if timeout is None or self.loop.held:
             # Only a thread or another process can wake the loop: wait for it in real time, in short steps
-            # where a timer is due, so that a stuck thread cannot hold the clock for good.
+            # where a timer is due, since whoever lets go of the clock need not wake the loop.
             return super().select(timeout if timeout is None else min(timeout, _STEP_SECONDS))
         self.loop.jump(timeout)
         return events
@@ -81,8 +81,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self, executor: Any, func: Any, *args: Any
     ) -> Any:
         """Run a function in a thread; the clock stands until it is done."""
-        release = self.hold()
         future = super().run_in_executor(executor, func, *args)
+        release = self.hold()
         future.add_done_callback(lambda _: release())
         return future
 

@@ -19,7 +19,7 @@ from tests.agents_.call_monitoring.stage import (
     over,
 )
 from tests.bridge.model import tone
-from voiceagent.report import EndReason, ToolFinished, ToolStarted
+from voiceagent.report import EndReason, ToolFinished, ToolStarted, Whispered
 from voiceagent.sandbox.exchange.faults import Fault
 from voiceagent.sandbox.exchange.mixer import Mode
 from voiceagent.sandbox.speech import speak
@@ -297,9 +297,11 @@ async def test_a_model_that_never_stops_whispering_is_silenced() -> None:
 async def test_a_model_that_says_nothing_after_all_whispers_nothing() -> None:
     async with listening() as hand:
         await hand.coaches()
-        await hand.whispered()
+        # Longer than the model gets to begin.
+        await asyncio.sleep(7)
         await hand.model.speaks(WHISPER)
         await asyncio.sleep(5)
+        assert hand.call.seen(Whispered) == []
         assert hand.modes == ["spy", "whisper", "spy"]
         assert_heard_only(hand.caller_heard)
         assert_heard_only(hand.call.callee.heard())
