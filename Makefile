@@ -40,7 +40,7 @@ demo: .venv/.demo-ready
 	@$(BIN)/voiceagent demo
 
 test: .venv/.dev-ready $(OFFICIAL)/.ready
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: lint types layers docs docs-code
 
