@@ -288,7 +288,7 @@ def test_a_subclass_can_replace_and_remove_tools() -> None:
 class Ringing:
     """A call on which every transfer takes ten seconds."""
 
-    def hang_up_after_goodbye(self, reason: str) -> None:
+    def hang_up_after_goodbye(self, reason: str) -> bool:
         raise AssertionError
 
     async def transfer(self, ring_seconds: int, note: str, *, brief: bool, stay: bool) -> str | None:

@@ -49,8 +49,11 @@ class TransferResult(str):
 class CallControls(Protocol):
     """What a running call lets tools do to it. The bridge provides it."""
 
-    def hang_up_after_goodbye(self, reason: str) -> None:
-        """Let the caller hear the goodbye, then end the call; once the callee has joined, only leave it."""
+    def hang_up_after_goodbye(self, reason: str) -> bool:
+        """Let the caller hear the goodbye, then end the call; once the callee has joined, only leave it.
+
+        False where the caller is being put through, which goes on.
+        """
 
     async def transfer(self, ring_seconds: int, note: str, *, brief: bool, stay: bool) -> str | None:
         """Put the caller through; an error code if nobody took over, or if they could not be briefed."""
@@ -167,7 +170,8 @@ class CallContext:
         if self.controls is None:
             return NOT_ON_A_CALL
         logger.info("call %s: the agent ends the call", self.call_id)
-        self.controls.hang_up_after_goodbye(reason)
+        if not self.controls.hang_up_after_goodbye(reason):
+            return "The call does not end now: the caller is being put through. Wait for it."
         return "The call ends when you have said goodbye. Do not say it twice."
 
     async def transfer(

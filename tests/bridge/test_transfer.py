@@ -89,6 +89,15 @@ async def test_a_model_that_also_hangs_up_or_asks_twice_does_not_cost_the_transf
 
 
 @virtual_time
+async def test_a_model_that_hangs_up_while_the_caller_is_put_through_is_told_to_wait() -> None:
+    async with phone_system(Desk, asked_for([{"transfer_call": {}}, {"end_call": {}}])) as phone:
+        phone.exchange.parties[CALLEE] = Party(Behaviour.ANSWER, 5000)
+        _, report = await phone.call()
+    (told,) = (use.result for use in report.tools if use.name == "end_call")
+    assert told == {"result": "The call does not end now: the caller is being put through. Wait for it."}
+
+
+@virtual_time
 async def test_a_model_that_does_not_stop_speaking_does_not_keep_the_caller_from_being_put_through() -> None:
     async with phone_system(Desk, LISTENING | {"script": [{"wait": 100}, "hangup"]}) as phone:
         call, model = await answered(phone)

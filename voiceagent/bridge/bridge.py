@@ -294,7 +294,7 @@ class Bridge:
 
     # Leaving -------------------------------------------------------------------------------------------
 
-    def hang_up_after_goodbye(self, reason: str) -> None:
+    def hang_up_after_goodbye(self, reason: str) -> bool:
         """Let the model finish its goodbye, let the caller hear it, then end the call.
 
         A goodbye that is under way, or that has just been said, counts; otherwise the model gets some
@@ -303,9 +303,11 @@ class Bridge:
 
         Args:
             reason: Why, for the report.
+
+        Returns:
+            False where the caller is being put through, which goes on.
         """
-        if self._leaving is not None:
-            self._leaving.hang_up_after_goodbye(reason)
+        return self._leaving is not None and self._leaving.hang_up_after_goodbye(reason)
 
     def goodbye_said(self) -> bool:
         """Whether the goodbye is in the answer that asked to hang up, so that none is to follow."""

@@ -88,22 +88,26 @@ class Leaving:
 
     # Goodbye -------------------------------------------------------------------------------------------
 
-    def hang_up_after_goodbye(self, reason: str) -> None:
+    def hang_up_after_goodbye(self, reason: str) -> bool:
         """Let the goodbye be heard, then end the call; a conference only loses the agent.
 
         Args:
             reason: Why, for the report.
+
+        Returns:
+            False where the caller is being put through, which goes on.
         """
         if self._stage.joined:
             # Caller and callee talk: nothing that a model says may cut them off.
             self.note = reason
             self.conference.leave()
-            return
+            return True
         if self._stage.state is not BridgeState.TALKING:
-            return
+            return self._stage.state is BridgeState.ENDING
         self._stage.state = BridgeState.ENDING
         self.note = reason
         self._goodbye = self._tasks.create_task(self._say_goodbye(), name="goodbye")
+        return True
 
     def goodbye_said(self) -> bool:
         """Whether the goodbye is in the answer that asked to hang up, so that none is to follow."""

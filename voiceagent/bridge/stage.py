@@ -79,3 +79,4 @@ class Stage:
                 task.result()
         finally:
             task.cancel()
+            await asyncio.wait((task,))
