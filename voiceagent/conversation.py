@@ -207,11 +207,17 @@ class Conversation:
             if decision is Decision.CONNECT and await self._put_through():
                 return EndReason.CONNECTED
             await self._hook("on_start", self._agent.on_start, self.context)
-            toolbox = Toolbox((*self._agent.tool_functions(), *self._tools), self._call.capabilities)
             try:
+                toolbox = Toolbox((*self._agent.tool_functions(), *self._tools), self._call.capabilities)
                 session = await self._open_session(toolbox)
             except LiveConnectError:
                 return await self._without_model()
+            except Exception:
+                # A defect of the agent's code. The caller is worth a person all the same.
+                if await self._without_model() is not EndReason.CONNECTED:
+                    raise
+                logger.exception("call %s: put through, because its agent failed", self._call.call_id)
+                return EndReason.CONNECTED
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._close_session, session)
                 await self._call.answer()

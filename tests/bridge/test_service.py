@@ -158,6 +158,7 @@ class Broken(VoiceAgent):
 @virtual_time
 async def test_a_defect_of_the_agent_ends_its_call_and_no_other() -> None:
     async with phone_system(Broken, PLOT) as phone:
+        phone.exchange.parties[CALLEE] = Party(Behaviour.REJECT, 1000)
         call, report = await phone.call()
         assert call.snapshot()["state"] == "ended"
         assert phone.service.active_calls == 0
@@ -165,6 +166,15 @@ async def test_a_defect_of_the_agent_ends_its_call_and_no_other() -> None:
         _, second = await phone.call()
     assert (report.ended, report.end_note) == (EndReason.FAILED, "RuntimeError")
     assert second.ended is EndReason.CALLER_HUNG_UP
+
+
+@virtual_time
+async def test_a_caller_of_an_agent_with_a_defect_gets_a_person(caplog: pytest.LogCaptureFixture) -> None:
+    async with phone_system(Broken, PLOT) as phone:
+        call, report = await phone.call()
+        assert call.snapshot()["state"] == "detached"
+    assert report.ended is EndReason.CONNECTED
+    assert "RuntimeError: no instruction" in caplog.text
 
 
 @virtual_time
