@@ -15,6 +15,7 @@ from voiceagent.cli.display import CallDisplay, summary
 from voiceagent.report import (
     AgentText,
     BargeIn,
+    CalleeJoined,
     CallerText,
     CallReport,
     FirstAudio,
@@ -49,6 +50,24 @@ def test_words_that_come_in_pieces_are_one_line() -> None:
     ) == [
         "   0.10 s  agent     Riverside Dental, how can I help you?",
         "   2.00 s  caller    are you open on Friday",
+    ]
+
+
+def test_a_turn_of_the_model_parts_what_parties_say_and_not_its_own_whisper() -> None:
+    silent = TurnEnded(2050, 2, "", 0.0, 0.0, False)
+    assert shown(
+        CalleeJoined(1000),
+        CallerText(2000, "hello, this is Ben"),
+        silent,
+        CallerText(3000, "I wait for my bicycle"),
+        AgentText(4000, 3, "Offer her"),
+        silent,
+        AgentText(4100, 3, " ten percent."),
+    ) == [
+        "   1.00 s  call      the callee picks up",
+        "   2.00 s  parties   hello, this is Ben",
+        "   3.00 s  parties   I wait for my bicycle",
+        "   4.00 s  agent     Offer her ten percent.",
     ]
 
 

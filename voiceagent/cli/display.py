@@ -88,7 +88,7 @@ class CallDisplay:
             case TurnEnded() if moment.interrupted:
                 heard = moment.text or "nothing"
                 self._line(moment, "agent", f"(heard in {moment.heard_ms / 1000:.1f} s: {heard})", "dim")
-            case TurnEnded() if self._heard == "parties":
+            case TurnEnded() if self._speaker == ("parties", 0):
                 # Of the model nothing is printed here; but the next words may be somebody else's.
                 self._break()
             case ToolStarted():
