@@ -182,7 +182,7 @@ class Service:
 
     async def _drain(self) -> None:
         if self._conversations:
-            logger.info("stopping; %d calls are under way", self.active_calls)
+            logger.info("stopping; calls that go on to their end: %d", self.active_calls)
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 await self._idle.wait()
@@ -252,6 +252,8 @@ async def serve(*services: Service, ready: Callable[[], None] | None = None) -> 
     def on_signal() -> None:
         if all(service.stopping for service in services):
             serving.cancel()
+        elif any(service.active_calls for service in services):
+            logger.info("another signal ends the calls at once")
         for service in services:
             service.stop()
 

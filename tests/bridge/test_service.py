@@ -243,6 +243,25 @@ async def test_services_run_side_by_side_and_end_on_one_signal(caplog: pytest.Lo
     assert "Stubborn.on_shutdown failed" in caplog.text
 
 
+@virtual_time
+async def test_a_first_signal_says_what_another_one_does(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with phone_system(Deciding, PLOT) as phone:
+        phone.service.stop()
+        service = Service(Deciding, config=phone.config, connector=phone.service._connector, reports=None)
+        ready = asyncio.Event()
+        serving = asyncio.create_task(serve(service, ready=ready.set))
+        await ready.wait()
+        call = phone.ring()
+        await call.caller.answered()
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(60):
+            await serving
+    assert call.snapshot()["end_reason"] == "caller_hangup", "the first signal lets it go on to its end"
+    assert "calls that go on to their end: 1" in caplog.text
+    assert "another signal ends the calls at once" in caplog.text
+
+
 def test_a_limit_of_no_calls_is_refused() -> None:
     with pytest.raises(ValueError, match="max_calls is 0"):
         Service(Deciding, config=CallClientConfig.sandbox("k", "c", base_url="ws://127.0.0.1:1"), max_calls=0)

@@ -167,6 +167,14 @@ def test_a_live_address_that_is_none_names_its_variable(tmp_path: Path, url: str
     assert_one_line(result, "VOICEAGENT_LIVE_URL", url)
 
 
+@pytest.mark.parametrize("url", ["ws://", "http://127.0.0.1:8765"])
+def test_a_call_server_that_is_none_names_its_variable(tmp_path: Path, url: str) -> None:
+    result = voiceagent(
+        "serve", "examples.reception:Reception", cwd=tmp_path, VOICEAGENT_CALL_URL=url, **KEYS
+    )
+    assert_one_line(result, "VOICEAGENT_CALL_URL (or --call-url) must be a ws:// or wss:// URL")
+
+
 def test_a_sandbox_address_that_is_none_is_one_line(tmp_path: Path) -> None:
     result = voiceagent("call", "--scenario", RECEPTION, "--call-url", "http://127.0.0.1:8765", cwd=tmp_path)
     assert_one_line(result, "ws://", "http://127.0.0.1:8765")
@@ -174,7 +182,7 @@ def test_a_sandbox_address_that_is_none_is_one_line(tmp_path: Path) -> None:
 
 def test_a_dead_sandbox_is_one_line(tmp_path: Path) -> None:
     result = voiceagent("call", "--scenario", RECEPTION, "--call-url", FREE, cwd=tmp_path)
-    assert_one_line(result, "127.0.0.1:1")
+    assert_one_line(result, "127.0.0.1:1", "Start it with 'voiceagent sandbox'")
 
 
 @pytest.mark.parametrize("missing", sorted(KEYS))
@@ -239,6 +247,11 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         assert sandbox.stdout is not None
         port = json.loads(sandbox.stdout.readline())["call_url"].rpartition(":")[2]
         assert_one_line(voiceagent("sandbox", "--port", port, "--live-port", 0, cwd=tmp_path), port)
+
+
+def test_a_demo_that_cannot_be_kept_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "calls").write_text("no folder")
+    assert_one_line(voiceagent("demo", cwd=tmp_path), "cannot be kept in calls", "--output")
 
 
 def test_an_unknown_demo_names_those_that_exist(tmp_path: Path) -> None:

@@ -78,6 +78,27 @@ def test_in_a_project_its_own_agent_is_played(tmp_path: Path) -> None:
     (folder / "scenario.yaml").write_text("script:\n  - hangup\n", encoding="utf-8")
 
     listed, _ = demo("--list", cwd=tmp_path).communicate(timeout=DEADLINE)
-    assert listed == "mine  Listens.\n"
+    mine, *others = listed.splitlines()
+    assert mine.split() == ["mine", "Listens."]
+    assert [line.split()[0] for line in others] == DEMOS, "those of voiceagent can be played as well"
     played, err = demo(cwd=tmp_path).communicate(timeout=DEADLINE)
     assert "caller_hung_up" in played, err
+
+
+def test_an_agent_in_a_single_file_is_listed_and_one_with_a_mistake_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "agents" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "scenario.yaml").write_text("script:\n  - hangup\n", encoding="utf-8")
+    whole = (
+        "from voiceagent import VoiceAgent\n\n\n"
+        'class Mine(VoiceAgent):\n    """Listens."""\n\n\n'
+        "agent = Mine\n"
+    )
+    (folder / "__init__.py").write_text(whole, encoding="utf-8")
+    listed, err = demo("--list", cwd=tmp_path).communicate(timeout=DEADLINE)
+    assert listed.splitlines()[0].split() == ["mine", "Listens."], err
+
+    (folder / "agent.py").write_text("import this\ndef (\n", encoding="utf-8")
+    listed, err = demo("--list", cwd=tmp_path).communicate(timeout=DEADLINE)
+    assert listed == "" and len(err.splitlines()) == 1
+    assert "agent.py, line 2: " in err

@@ -239,6 +239,9 @@ def test_no_agent(phone):
     ):
         assert complaint in shown, shown
     assert "4 failed" in shown
+    misspelt = shown.split("_ test_misspelt _")[1].split("_ test_endless _")[0]
+    assert ".py:9: ScenarioError" in misspelt, "it is shown where the test gives the scenario"
+    assert "runners.py" not in misspelt and "document.py" not in misspelt
 
 
 def test_without_the_extra_only_the_fixture_fails_and_says_what_to_install(project: Project) -> None:
@@ -247,6 +250,22 @@ def test_without_the_extra_only_the_fixture_fails_and_says_what_to_install(proje
     shown = project.test("-rE", passes=False)
     assert "1 passed, 1 error" in shown
     assert "pip install 'voiceagent[testing]'" in shown
+
+
+def test_without_the_extra_an_import_says_what_to_install(project: Project) -> None:
+    project.write("conftest.py", "import sys\n\nsys.modules['aiohttp'] = None\n")
+    project.write(
+        "test_shop.py",
+        """\
+import pytest
+
+
+def test_import():
+    with pytest.raises(ImportError, match=r"Phone needs .*aiohttp.*install 'voiceagent\\[testing]'"):
+        from voiceagent.testing import Phone
+""",
+    )
+    assert "1 passed" in project.test()
 
 
 def test_the_plugin_costs_a_project_without_calls_nothing() -> None:

@@ -20,14 +20,21 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="A package of tools, such as booking, or MODULE:NAME.")]
-Names = Annotated[list[str] | None, typer.Argument(help="Packages of tools; by default those in use there.")]
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Packages of tools, or MODULE:NAME; by default those in use there.")
+]
 Url = Annotated[str, typer.Option(envvar="VOICEAGENT_DATABASE_URL", help="SQLAlchemy URL of the database.")]
 
 
 @app.command()
-def current(url: Url = DEFAULT_URL) -> None:
-    """Say which revision the tables of each package have, and which is the newest."""
-    for line in commands.current(url):
+def current(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Packages of tools, or MODULE:NAME; by default those in tools.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Say which revision the tables of packages have, and which is the newest."""
+    for line in commands.current(url, names or ()):
         print(line)
 
 

@@ -65,11 +65,12 @@ def _schema_in(package: str) -> Schema | None:
     return None
 
 
-def current(url: str) -> list[str]:
-    """A line per package: the revision of its tables, and whether that is the newest."""
+def current(url: str, names: Iterable[str] = ()) -> list[str]:
+    """A line for each of these packages, or of those in ``tools``: its tables' revision, and the newest."""
+    asked = [find_schema(name) for name in names]
 
     def look(connection: Connection) -> list[str]:
-        return [_line(connection, schema) for schema in find_schemas().values()]
+        return [_line(connection, schema) for schema in asked or find_schemas().values()]
 
     return _run(url, look)
 

@@ -20,7 +20,9 @@ def run_call(scenario: Path, call_url: str | None, live_url: str | None, timeout
     try:
         call, heard = asyncio.run(_call(read_call_script(scenario), call_url, live_url, timeout))
     except OperatorError as error:
-        raise CommandError(error) from None
+        # Without a status nothing has answered.
+        hint = ": is the sandbox running? Start it with 'voiceagent sandbox'" if error.status is None else ""
+        raise CommandError(f"{error}{hint}") from None
     print(f"ended: {call['end_reason']}")
     happened = {event["event"] for event in call["events"]}
     if happened.isdisjoint({"answered", "bridged"}):

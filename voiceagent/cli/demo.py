@@ -51,9 +51,11 @@ _DEFAULT = "appointment_booking"
 
 
 def list_demos() -> None:
-    """Print the ready agents, one line each."""
+    """Print the agents that can be played, one line each: those of the project, then those of voiceagent."""
     console = Console()
-    agents = agents_here()
+    here = agents_here()
+    own = {agent.name for agent in here}
+    agents = [*here, *(agent for agent in bundled_agents() if agent.name not in own)]
     width = max(len(agent.name) for agent in agents)
     for agent in agents:
         console.print(
@@ -67,7 +69,10 @@ def run_demo(name: str | None, output: Path) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     ready = _find(name)
     folder = (output / f"demo-{datetime.now():%Y%m%d-%H%M%S}").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"the call cannot be kept in {output}: {error.strerror}; see --output") from None
     # Each demo begins with an empty database, so that it goes the same way every time.
     url = f"sqlite+aiosqlite:///{folder / 'voiceagent.db'}"
     os.environ["VOICEAGENT_DATABASE_URL"] = url

@@ -45,9 +45,12 @@ class ReadyAgent:
 
     @property
     def summary(self) -> str:
-        """What it does: the first line of its class, and where that has none, of its package."""
-        package = ast.parse((self.folder / "__init__.py").read_text(encoding="utf-8"))
-        module = ast.parse((self.folder / "agent.py").read_text(encoding="utf-8"))
+        """What it does: the first line of its class, and where that has none, of its package.
+
+        Raises:
+            CommandError: it is not valid Python.
+        """
+        package, module = self._parsed("__init__.py"), self._parsed("agent.py")
         names = {
             node.value.id
             for node in package.body
@@ -55,10 +58,19 @@ class ReadyAgent:
             and isinstance(node.value, ast.Name)
             and any(isinstance(target, ast.Name) and target.id == "agent" for target in node.targets)
         }
-        classes = [node for node in module.body if isinstance(node, ast.ClassDef) and node.name in names]
+        body = (*package.body, *module.body)
+        classes = [node for node in body if isinstance(node, ast.ClassDef) and node.name in names]
         texts = [ast.get_docstring(definition) for definition in classes]
         text = next(filter(None, [*texts, ast.get_docstring(package)]), "")
         return " ".join(text.partition("\n\n")[0].split())
+
+    def _parsed(self, name: str) -> ast.Module:
+        """One of its files; an agent may be in a single one."""
+        file = self.folder / name
+        try:
+            return ast.parse(file.read_text(encoding="utf-8") if file.exists() else "")
+        except SyntaxError as error:
+            raise CommandError(f"{file}, line {error.lineno}: {error.msg}") from None
 
     def load(self) -> type[VoiceAgent]:
         """Import it; its own folder of ``agents`` and ``tools`` comes before any other.

@@ -31,6 +31,7 @@ def run_serve(
 ) -> None:
     """Run a service for the agent called ``name`` until it is stopped; ``quiet`` shows no conversation."""
     from voiceagent.call import CallClientConfig
+    from voiceagent.call.config import check_url
     from voiceagent.live.genai import GenaiConnector
     from voiceagent.service import EXPECTED_ERRORS, Service, serve
 
@@ -45,6 +46,8 @@ def run_serve(
     agent = find_agent(name)
 
     async def main() -> None:
+        if call_url:
+            check_url(call_url, name="VOICEAGENT_CALL_URL (or --call-url)", allow_insecure=False)
         config = CallClientConfig.sandbox(api_key, connector_uuid, sample_rate, base_url=call_url)
         service = Service(
             agent,

@@ -65,7 +65,14 @@ __all__ = [*_HOME]
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    try:
+        value = getattr(import_module(_HOME[name]), name)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"voiceagent.testing.{name} needs more than is installed ({error}):"
+            " pip install 'voiceagent[testing]'",
+            name=error.name,
+        ) from error
     globals()[name] = value
     return value
 

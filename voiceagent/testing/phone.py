@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from voiceagent import VoiceAgent
+from voiceagent.sandbox.document import ScenarioError
 from voiceagent.sandbox.exchange.faults import Fault
 from voiceagent.testing.clock import VirtualTimeLoop
 from voiceagent.testing.line import CALL_SECONDS, ScenarioSource, is_path, phone_line
@@ -122,8 +123,12 @@ class Phone:
                 "the fixture 'phone' runs a loop of its own, so it cannot be used in an async test: "
                 "use 'async with phone_line(agent, scenario) as line' there"
             )
-        with asyncio.Runner(loop_factory=None if self._real_clock else VirtualTimeLoop) as runner:
-            return runner.run(play())
+        try:
+            with asyncio.Runner(loop_factory=None if self._real_clock else VirtualTimeLoop) as runner:
+                return runner.run(play())
+        except ScenarioError as error:
+            # The text says where the mistake is; where it was found is no matter of the test.
+            raise error.with_traceback(None) from None
 
 
 def _loop_runs() -> bool:

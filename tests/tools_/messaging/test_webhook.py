@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from datetime import timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.tools_.conftest import MONDAY_9_AM
 from tests.virtual_time import virtual_time
 from tools.messaging import Attachment, DeliveryError, Message, Webhook
 from tools.messaging.message import Letter
+from tools.storage import utc_now
 
 VOICEMAIL = Letter(
     "0d5f",
@@ -73,6 +75,20 @@ async def test_a_signature_shows_that_a_message_is_genuine(secret: str, key: byt
         await Webhook(hooks.url, secret).send(VOICEMAIL)
     (request,) = hooks.requests
     assert request.headers["webhook-signature"] == signature(request, key)
+
+
+async def test_a_message_that_comes_late_has_the_time_of_the_attempt() -> None:
+    async with http_receiver() as hooks:
+        for late in (timedelta(hours=1), timedelta(hours=20)):
+            await Webhook(hooks.url, "open sesame", now=lambda late=late: MONDAY_9_AM + late).send(VOICEMAIL)
+        await Webhook(hooks.url, "open sesame").send(VOICEMAIL)
+    times = [int(request.headers["webhook-timestamp"]) for request in hooks.requests]
+    written = MONDAY_9_AM.timestamp()
+    assert times[:2] == [written + 3600, written + 20 * 3600]
+    assert abs(utc_now().timestamp() - times[2]) < 60
+    for request in hooks.requests:
+        assert request.headers["webhook-signature"] == signature(request, b"open sesame")
+        assert request.json["created_at"] == "2026-03-02T14:00:00+00:00"
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,11 @@ def test_a_changed_model_gets_its_next_revision(folder: Path, capsys: pytest.Cap
     assert "nothing to write" in refused(capsys, "revision", PACKAGE, "Again")
     run("downgrade", PACKAGE, "library_0001")
     assert capsys.readouterr().out == "library: library_0001, the newest is library_0002\n"
+    run("current", PACKAGE, "messaging")
+    assert capsys.readouterr().out.splitlines() == [
+        "library: library_0001, the newest is library_0002",
+        "messaging: no tables",
+    ]
 
 
 def test_the_packages_of_tools_are_listed_and_brought_up_to_date(
@@ -102,6 +107,7 @@ def test_the_packages_of_tools_are_listed_and_brought_up_to_date(
     [
         (["upgrade", "cooking"], "no package of tools with tables is called 'cooking'; there are: booking"),
         (["current"], "there is no such file"),
+        (["current", "cooking"], "no package of tools with tables is called 'cooking'"),
         (["stamp", "messaging", "messaging_9999"], "no such file"),
         (["upgrade", "reading_room:Base"], "reading_room:Base is no Schema"),
         (["upgrade", "writing_room:SCHEMA"], "No module named 'writing_room'"),
