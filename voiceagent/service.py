@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from dotenv import find_dotenv, load_dotenv
 
@@ -120,6 +121,7 @@ class Service:
             StartupError: the agent's ``on_startup`` failed, or the tools of a toolset cannot be had.
         """
         await self._connector.check()
+        self._check_reports()
         try:
             await self.agent.on_startup()
         except Exception as error:
@@ -141,6 +143,17 @@ class Service:
         finally:
             await self._toolsets.close()
             await self._shut_down()
+
+    def _check_reports(self) -> None:
+        if self._reports is None:
+            return
+        try:
+            self._reports.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=self._reports):
+                pass
+        except OSError as error:
+            # Calls are worth more than their reports.
+            logger.warning("calls leave no report and no recording: %s", error)
 
     async def _open_toolsets(self) -> None:
         try:
@@ -281,8 +294,8 @@ def run(agent: VoiceAgent | type[VoiceAgent]) -> None:
     load_dotenv(find_dotenv(usecwd=True))
     if not logging.getLogger().handlers:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-        # At each start it would say by and by which parts of it are there.
-        logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
+        # At each start it would say which parts of it are there, and what each database can do.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
 
     async def main() -> None:
         await serve(Service(agent))

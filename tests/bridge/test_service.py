@@ -316,3 +316,15 @@ async def test_twenty_calls_at_once_share_no_audio() -> None:
     for index in range(20):
         assert only_tone(heard[index], RATE, agent_tones[index])
         assert only_tone(reached[index], 16000, caller_tones[index])
+
+
+@virtual_time
+async def test_a_folder_that_takes_no_reports_is_told_at_the_start_and_costs_no_call(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    taken = tmp_path / "calls"
+    taken.write_text("a file")
+    async with phone_system(Deciding, PLOT, reports=taken) as phone:
+        assert "calls leave no report and no recording" in caplog.text
+        _, report = await phone.call()
+    assert report.ended is EndReason.CALLER_HUNG_UP

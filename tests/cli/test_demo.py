@@ -102,3 +102,14 @@ def test_an_agent_in_a_single_file_is_listed_and_one_with_a_mistake_is_named(tmp
     listed, err = demo("--list", cwd=tmp_path).communicate(timeout=DEADLINE)
     assert listed == "" and len(err.splitlines()) == 1
     assert "agent.py, line 2: " in err
+
+
+def test_a_project_whose_agent_has_no_scenario_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "agents" / "bakery").mkdir(parents=True)
+
+    played = demo(cwd=tmp_path)
+    _, said = played.communicate(timeout=DEADLINE)
+
+    assert played.returncode == 2
+    assert "no agent of this project has a scenario to play" in said

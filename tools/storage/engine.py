@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -44,9 +44,11 @@ def parse_url(text: str) -> URL:
     """The URL, with an asynchronous driver where it names none.
 
     Raises:
-        sqlalchemy.exc.ArgumentError: It is none.
+        sqlalchemy.exc.ArgumentError: It is none, or one of another kind of database.
     """
     url = make_url(text)
+    if url.get_backend_name() not in ("sqlite", "postgresql", "postgres"):
+        raise ArgumentError("it is of another kind than SQLite and PostgreSQL")
     return url.set(drivername=_ASYNC_DRIVERS.get(url.drivername, url.drivername))
 
 

@@ -85,7 +85,8 @@ def run_demo(name: str | None, output: Path) -> None:
     kept = output / folder.name / report.call_id
     console.print(f"report     {kept / 'report.json'}", soft_wrap=True)
     if report.audio is not None:
-        console.print(f"recording  {kept / report.audio}  (caller left, agent right)", soft_wrap=True)
+        heard = "caller, then both parties" if report.ended is EndReason.CONFERENCE_ENDED else "caller"
+        console.print(f"recording  {kept / report.audio}  ({heard} left, agent right)", soft_wrap=True)
     if report.ended not in _WELL_ENDED or not (report.transcript or report.ended is EndReason.CONNECTED):
         raise SystemExit(1)
 
@@ -95,6 +96,11 @@ def _find(name: str | None) -> ReadyAgent:
     here = agents_here()
     found = {agent.name: agent for agent in (*bundled_agents(), *here)}
     if name is None:
+        if here == bundled_agents() and Path("pyproject.toml").exists() and Path("agents").is_dir():
+            raise CommandError(
+                "no agent of this project has a scenario to play: write agents/NAME/scenario.yaml,"
+                " or name one of voiceagent's own (voiceagent demo --list)"
+            )
         return here[0] if len(here) == 1 else found[_DEFAULT]
     if name not in found:
         raise CommandError(f"there is no ready agent {name!r}; there is {', '.join(sorted(found))}")

@@ -41,8 +41,8 @@ def run_serve(
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
         handlers=None if follower is None else [BetweenLines(follower)],
     )
-    # At each start it would say by and by which parts of it are there.
-    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
+    # At each start it would say which parts of it are there, and what each database can do.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     agent = find_agent(name)
 
     async def main() -> None:
