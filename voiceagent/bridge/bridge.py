@@ -12,6 +12,7 @@ from collections.abc import Callable
 from voiceagent.audio import Resampler, SpeechMeter
 from voiceagent.bridge.answers import Answers
 from voiceagent.bridge.leaving import Leaving
+from voiceagent.bridge.parts import Parts
 from voiceagent.bridge.player import Player
 from voiceagent.bridge.stage import BridgeState, Stage
 from voiceagent.bridge.toolcalls import ToolCalls
@@ -102,7 +103,7 @@ class Bridge:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                self._leaving = Leaving(
+                parts = Parts(
                     self._call,
                     self._stage,
                     self._player,
@@ -111,6 +112,7 @@ class Bridge:
                     self._clock,
                     tasks,
                 )
+                self._leaving = Leaving(parts)
                 running = [
                     tasks.create_task(self._carry_caller(), name="caller to model"),
                     tasks.create_task(self._carry_model(tools), name="model to caller"),

@@ -10,12 +10,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from voiceagent.bridge.answers import Answers
-from voiceagent.bridge.player import Player
-from voiceagent.bridge.stage import BridgeState, Stage
-from voiceagent.call.base import Call
+from voiceagent.bridge.parts import Parts
+from voiceagent.bridge.stage import BridgeState
 from voiceagent.call.exceptions import WSSError
-from voiceagent.report import EndReason, Observer, Whispered
+from voiceagent.report import EndReason, Whispered
 
 logger = logging.getLogger(__name__)
 
@@ -33,32 +31,12 @@ class Conference:
     """Who hears the agent once the callee has joined.
 
     Args:
-        call: The line.
-        stage: Where the conversation is.
-        player: Plays the answers.
-        answers: The answers.
-        observe: Told of whispers.
-        clock: Milliseconds since the agent took the call.
-        tasks: The conversation's task group.
+        parts: Of the conversation.
     """
 
-    def __init__(
-        self,
-        call: Call,
-        stage: Stage,
-        player: Player,
-        answers: Answers,
-        observe: Observer,
-        clock: Callable[[], float],
-        tasks: asyncio.TaskGroup,
-    ) -> None:
-        self._call = call
-        self._stage = stage
-        self._player = player
-        self._answers = answers
-        self._observe = observe
-        self._clock = clock
-        self._tasks = tasks
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._stage, self._player, self._answers = parts.stage, parts.player, parts.answers
         self._stay = True
         self._whisper: asyncio.Task[None] | None = None
 
@@ -84,7 +62,7 @@ class Conference:
         # Whatever was still to be played was meant for the caller alone.
         if unheard := self._answers.unheard():
             self._player.silence(unheard)
-        if brief and await self._switch(self._call.whisper) is None:
+        if brief and await self._switch(self._parts.call.whisper) is None:
             self._begin_whisper()
             return None
         await self._go_on()
@@ -112,7 +90,7 @@ class Conference:
             return "WHISPER_IN_PROGRESS"
         stage.state = BridgeState.TRANSFERRING
         try:
-            code = await self._switch(self._call.whisper)
+            code = await self._switch(self._parts.call.whisper)
             if code is None:
                 self._begin_whisper()
         finally:
@@ -126,7 +104,7 @@ class Conference:
     def _begin_whisper(self) -> None:
         self._answers.part()
         self._stage.state = BridgeState.WHISPERING
-        self._whisper = self._tasks.create_task(self._whisper_out(), name="whisper")
+        self._whisper = self._parts.tasks.create_task(self._whisper_out(), name="whisper")
 
     async def _whisper_out(self) -> None:
         answers, before = self._answers, self._answers.progress()
@@ -142,7 +120,7 @@ class Conference:
         except TimeoutError:
             self._player.silence(answers.interruptible())
         if begun():
-            self._observe(Whispered(self._clock()))
+            self._parts.observe(Whispered(self._parts.clock()))
         await self._go_on()
 
     async def _go_on(self) -> None:
@@ -152,12 +130,12 @@ class Conference:
             return
         # First here, then on the line: from this step on no audio leaves, whatever becomes of the command.
         self._stage.state = BridgeState.LISTENING
-        await self._switch(self._call.spy)
+        await self._switch(self._parts.call.spy)
 
     async def _switch(self, command: Callable[[], Awaitable[None]]) -> str | None:
         try:
             await command()
         except WSSError as error:
-            logger.warning("call %s: the line was not switched: %s", self._call.call_id, error)
+            logger.warning("call %s: the line was not switched: %s", self._parts.call.call_id, error)
             return getattr(error, "error_code", None) or type(error).__name__
         return None

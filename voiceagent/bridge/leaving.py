@@ -6,16 +6,13 @@ The rule: what was said is heard to its end before anything happens to the line.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 
-from voiceagent.bridge.answers import Answers
 from voiceagent.bridge.conference import Conference
-from voiceagent.bridge.player import Player
-from voiceagent.bridge.stage import BridgeState, Stage
-from voiceagent.call.base import Call
+from voiceagent.bridge.parts import Parts
+from voiceagent.bridge.stage import BridgeState
 from voiceagent.call.exceptions import WSSCallClosedError, WSSCallCommandError, WSSError
-from voiceagent.report import CalleeJoined, EndReason, Observer, TransferFailed, TransferStarted
+from voiceagent.report import CalleeJoined, EndReason, TransferFailed, TransferStarted
 from voiceagent.wire.media import RING_SECONDS
 
 _GOODBYE_BEGINS = 4.0
@@ -41,34 +38,14 @@ class Leaving:
         note: Why the agent ended the call, as it said itself.
 
     Args:
-        call: The line.
-        stage: Where the conversation is.
-        player: Plays the answers.
-        answers: The answers.
-        observe: Told of transfers.
-        clock: Milliseconds since the agent took the call.
-        tasks: The conversation's task group.
+        parts: Of the conversation.
     """
 
-    def __init__(
-        self,
-        call: Call,
-        stage: Stage,
-        player: Player,
-        answers: Answers,
-        observe: Observer,
-        clock: Callable[[], float],
-        tasks: asyncio.TaskGroup,
-    ) -> None:
+    def __init__(self, parts: Parts) -> None:
         self.note = ""
-        self.conference = Conference(call, stage, player, answers, observe, clock, tasks)
-        self._call = call
-        self._stage = stage
-        self._player = player
-        self._answers = answers
-        self._observe = observe
-        self._clock = clock
-        self._tasks = tasks
+        self.conference = Conference(parts)
+        self._parts = parts
+        self._stage, self._player, self._answers = parts.stage, parts.player, parts.answers
         self._goodbye: asyncio.Task[None] | None = None
         self._ringing: asyncio.Task[str | None] | None = None
 
@@ -106,7 +83,7 @@ class Leaving:
             return self._stage.state is BridgeState.ENDING
         self._stage.state = BridgeState.ENDING
         self.note = reason
-        self._goodbye = self._tasks.create_task(self._say_goodbye(), name="goodbye")
+        self._goodbye = self._parts.tasks.create_task(self._say_goodbye(), name="goodbye")
         return True
 
     def goodbye_said(self) -> bool:
@@ -185,8 +162,10 @@ class Leaving:
             if stage.over:
                 return "CALL_ENDED"
             stage.state = BridgeState.TRANSFERRING
-            self._observe(TransferStarted(self._clock(), note))
-            self._ringing = self._tasks.create_task(self._ring(ring_seconds, brief, stay), name="ringing")
+            self._parts.observe(TransferStarted(self._parts.clock(), note))
+            self._ringing = self._parts.tasks.create_task(
+                self._ring(ring_seconds, brief, stay), name="ringing"
+            )
             await asyncio.wait((self._ringing,))
             return "CALL_ENDED" if self._ringing.cancelled() else self._ringing.result()
         finally:
@@ -198,17 +177,17 @@ class Leaving:
     async def _ring(self, seconds: int, brief: bool, stay: bool) -> str | None:
         stage = self._stage
         try:
-            await self._call.connect(seconds)
+            await self._parts.call.connect(seconds)
         except WSSCallClosedError:
             return "CALL_ENDED"
         except WSSError as error:
             code = error.error_code if isinstance(error, WSSCallCommandError) else type(error).__name__
-            self._observe(TransferFailed(self._clock(), code))
+            self._parts.observe(TransferFailed(self._parts.clock(), code))
             if stage.model_lost:
                 stage.end(EndReason.MODEL_UNAVAILABLE)
             return code
         stage.joined = True
-        self._observe(CalleeJoined(self._clock()))
+        self._parts.observe(CalleeJoined(self._parts.clock()))
         if not (brief or stay) or stage.model_lost or stage.state is BridgeState.ENDING:
             stage.end(EndReason.TRANSFERRED)
             return None
