@@ -69,6 +69,7 @@ class Seen:
         offered: bytes that the program wanted to play.
         played_ms: what was played when somebody last looked.
         echoes: whether its handler reads its audio.
+        echo_waits: whether that handler waits for room for what it gives back.
     """
 
     def __init__(self, call: ActiveCall, owner: Owner, there: ExchangeCall) -> None:
@@ -91,6 +92,7 @@ class Seen:
         self.offered = 0
         self.played_ms = 0.0
         self.echoes = False
+        self.echo_waits = False
         for event in CallEvent:
             call.on(event, lambda details, name=event.value: self._note(name, details))
         self.waiter = asyncio.create_task(call.wait_terminated())

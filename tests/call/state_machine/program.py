@@ -96,7 +96,9 @@ class Program:
         try:
             async for chunk in seen.call.audio_stream():
                 seen.offered += len(chunk)
+                seen.echo_waits = True
                 await seen.call.send_audio(chunk, wait=True)
+                seen.echo_waits = False
         except BufferClosedError:
             if not seen.over:
                 seen.problems.append(f"{seen!r}: cannot send, but it is not over")
@@ -104,7 +106,7 @@ class Program:
             if not any(one.action.name == "audio_stream" for one in seen.attempts):
                 raise
         finally:
-            seen.echoes = False
+            seen.echoes = seen.echo_waits = False
 
     async def farewell(self, seen: Seen) -> None:
         """Answer, say something to its end, and leave."""
