@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from voiceagent.cli.ready import bundled_agents
+from voiceagent.cli.demo import _find
+from voiceagent.cli.ready import ReadyAgent, bundled_agents
 
 ROOT = Path(__file__).parents[2]
 DEMOS = [agent.name for agent in bundled_agents()]
@@ -113,3 +114,7 @@ def test_a_project_whose_agent_has_no_scenario_is_told_so(tmp_path: Path) -> Non
 
     assert played.returncode == 2
     assert "no agent of this project has a scenario to play" in said
+
+
+def test_in_the_clone_the_demo_without_a_name_is_the_one_of_the_readme() -> None:
+    assert _find(None) == ReadyAgent(ROOT, "appointment_booking")

@@ -25,7 +25,7 @@ from voiceagent.call import CallClientConfig
 from voiceagent.cli import CommandError
 from voiceagent.cli.display import CallDisplay, summary
 from voiceagent.cli.loading import load
-from voiceagent.cli.ready import ReadyAgent, agents_here, bundled_agents
+from voiceagent.cli.ready import ReadyAgent, agents_here, agents_in, bundled_agents
 from voiceagent.cli.scripts import CallScript, read_call_script
 from voiceagent.live import LiveError
 from voiceagent.live.genai import KEYS, LIVE_URL, GenaiConnector
@@ -96,7 +96,7 @@ def _find(name: str | None) -> ReadyAgent:
     here = agents_here()
     found = {agent.name: agent for agent in (*bundled_agents(), *here)}
     if name is None:
-        if here == bundled_agents() and Path("pyproject.toml").exists() and Path("agents").is_dir():
+        if not agents_in(Path.cwd()) and Path("pyproject.toml").exists() and Path("agents").is_dir():
             raise CommandError(
                 "no agent of this project has a scenario to play: write agents/NAME/scenario.yaml,"
                 " or name one of voiceagent's own (voiceagent demo --list)"
