@@ -116,5 +116,8 @@ def test_a_project_whose_agent_has_no_scenario_is_told_so(tmp_path: Path) -> Non
     assert "no agent of this project has a scenario to play" in said
 
 
-def test_in_the_clone_the_demo_without_a_name_is_the_one_of_the_readme() -> None:
+def test_in_the_clone_the_demo_without_a_name_is_the_one_of_the_readme(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
     assert _find(None) == ReadyAgent(ROOT, "appointment_booking")
