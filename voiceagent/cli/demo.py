@@ -93,15 +93,15 @@ def run_demo(name: str | None, output: Path) -> None:
 
 def _find(name: str | None) -> ReadyAgent:
     """The agent of that name; of the project first, then of voiceagent."""
-    here = agents_here()
-    found = {agent.name: agent for agent in (*bundled_agents(), *here)}
+    own = agents_in(Path.cwd())
+    found = {agent.name: agent for agent in (*bundled_agents(), *own)}
     if name is None:
-        if not agents_in(Path.cwd()) and Path("pyproject.toml").exists() and Path("agents").is_dir():
+        if not own and Path("pyproject.toml").exists() and Path("agents").is_dir():
             raise CommandError(
                 "no agent of this project has a scenario to play: write agents/NAME/scenario.yaml,"
                 " or name one of voiceagent's own (voiceagent demo --list)"
             )
-        return here[0] if len(here) == 1 else found[_DEFAULT]
+        return own[0] if len(own) == 1 else found[_DEFAULT]
     if name not in found:
         raise CommandError(f"there is no ready agent {name!r}; there is {', '.join(sorted(found))}")
     return found[name]
