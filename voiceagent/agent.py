@@ -7,9 +7,10 @@ managed by hand.
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from voiceagent.context import CallContext
 from voiceagent.live.models import DEFAULT_MODEL
@@ -21,6 +22,35 @@ from voiceagent.words import fill, in_language
 
 if TYPE_CHECKING:
     from google.adk.agents import LlmAgent
+
+_STILL_THERE: Words = {
+    "en": "Are you still there?",
+    "de": "Sind Sie noch da?",
+    "fr": "Vous êtes toujours là ?",
+    "es": "¿Sigue ahí?",
+    "it": "È ancora in linea?",
+}
+_CANNOT_HEAR: Words = {
+    "en": "I cannot hear you. Is anybody there?",
+    "de": "Ich kann Sie nicht hören. Ist jemand da?",
+    "fr": "Je ne vous entends pas. Il y a quelqu'un ?",
+    "es": "No le oigo. ¿Hay alguien ahí?",
+    "it": "Non la sento. C'è qualcuno?",
+}
+_IDLE_GOODBYE: Words = {
+    "en": "I cannot hear you, so I am ending the call. Goodbye.",
+    "de": "Ich kann Sie nicht hören und beende den Anruf. Auf Wiederhören.",
+    "fr": "Je ne vous entends pas et je termine l'appel. Au revoir.",
+    "es": "No le oigo, así que termino la llamada. Adiós.",
+    "it": "Non la sento e chiudo la chiamata. Arrivederci.",
+}
+_LONGEST_GOODBYE: Words = {
+    "en": "We have reached the longest time for a call, so I have to say goodbye.",
+    "de": "Wir haben die längste Dauer für einen Anruf erreicht, deshalb muss ich mich verabschieden.",
+    "fr": "Nous avons atteint la durée maximale d'un appel, je dois vous dire au revoir.",
+    "es": "Hemos alcanzado la duración máxima de una llamada, así que tengo que despedirme.",
+    "it": "Abbiamo raggiunto la durata massima di una chiamata, quindi devo salutarla.",
+}
 
 
 class Decision(Enum):
@@ -55,6 +85,20 @@ class VoiceAgent:
         language: BCP-47 code such as ``en-US``; None lets the model choose. A call may have another one: set
             ``call.language`` in :meth:`on_incoming` or :meth:`on_start`.
         ring_seconds: How long the callee's phone rings when the caller is put through, 1 to 120.
+        hold_audio: What the caller hears while it rings: ``"ringback"``, a WAV file, or None for silence.
+        barge_in: Who decides that the caller speaks over an answer. ``model``: the model does. ``local``: the
+            answer pauses as soon as somebody makes a sound, and goes on where it stopped unless the model
+            takes it for speech, so that a cough loses no words. ``off``: every answer is heard to its end.
+        greeting_interruptible: Whether the caller can interrupt the greeting, which may have to be heard.
+        tell_heard: Whether the model is told where the caller interrupted it.
+        answer_seconds: So long may the model owe the caller an answer before it is asked for it; then the
+            live session is opened anew.
+        idle_seconds: So long may nobody say anything before the caller is asked whether they are there; None
+            waits for ever.
+        idle_prompts: What they are asked, one after the other.
+        idle_goodbye: What they hear before the call ends, when they say nothing to all of these.
+        longest_seconds: A call that reaches it is ended with a goodbye; None never ends one.
+        longest_goodbye: What the caller hears then.
         model: Name of a Gemini Live model.
         temperature: Sampling temperature; None for the service's default.
         tools: More tools: functions, bound methods, objects whose ``@tool`` methods are all taken, and tools
@@ -65,6 +109,16 @@ class VoiceAgent:
     greeting: Words | None = "The call has just been answered. Greet the caller and ask how you can help."
     lines: ClassVar[Mapping[str, Words]] = {}
     ring_seconds: int = 60
+    hold_audio: str | os.PathLike[str] | None = "ringback"
+    barge_in: Literal["model", "local", "off"] = "model"
+    greeting_interruptible: bool = True
+    tell_heard: bool = False
+    answer_seconds: float = 6.0
+    idle_seconds: float | None = 20.0
+    idle_prompts: Sequence[Words] = (_STILL_THERE, _CANNOT_HEAR)
+    idle_goodbye: Words = _IDLE_GOODBYE
+    longest_seconds: float | None = 3600.0
+    longest_goodbye: Words = _LONGEST_GOODBYE
     voice: str | None = None
     language: str | None = None
     model: str = DEFAULT_MODEL

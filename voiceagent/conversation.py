@@ -18,13 +18,15 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from voiceagent.agent import Decision, VoiceAgent
-from voiceagent.bridge import Bridge, ToolCalls
+from voiceagent.bridge import Bridge, ConversationMemory, ToolCalls
+from voiceagent.bridge.settings import BargeInMode, Idle, Settings
 from voiceagent.call.base import Call
 from voiceagent.call.base import EndReason as CallEnd
 from voiceagent.call.exceptions import WSSCallClosedError, WSSCallError, WSSError, WSSMediaError
 from voiceagent.context import is_own_cancellation
 from voiceagent.hooks import Hooks
 from voiceagent.live import LiveConfig, LiveConnectError, LiveConnector, LiveSession, ToolCall
+from voiceagent.live.resuming import ResumingSession
 from voiceagent.report import (
     Answered,
     CallRecording,
@@ -116,6 +118,7 @@ class Conversation:
         ]
         if observer is not None:
             self._observers.append(partial(observer, self.context))
+        self._memory = ConversationMemory(loop.time)
         self._bridge: Bridge | None = None
         self._task: asyncio.Task[Any] | None = None
         # Why and when the agent's part in the call ended.
@@ -158,6 +161,7 @@ class Conversation:
             return ""
 
     def _observe(self, moment: Moment) -> None:
+        self._memory.note(moment)
         moment = redacted(moment, self._redact)
         for observer in self._observers:
             try:
@@ -239,6 +243,8 @@ class Conversation:
             session,
             observe=self._observe,
             clock=self._clock,
+            settings=_settings(self._agent, self.context),
+            memory=self._memory,
             recording=recording,
             listeners=self.context.listeners,
         )
@@ -287,10 +293,11 @@ class Conversation:
             language=self.context.language,
             tools=toolbox.declarations,
             temperature=agent.temperature,
+            interruptible=agent.barge_in != "off",
         )
         for attempt in range(1, _OPEN_ATTEMPTS + 1):
             try:
-                return await self._connector.open(config)
+                return await ResumingSession.open(self._connector, config, self._memory)
             except LiveConnectError as error:
                 logger.error("call %s: attempt %d: %s", self._call.call_id, attempt, error)
                 if attempt == _OPEN_ATTEMPTS:
@@ -351,6 +358,25 @@ class Conversation:
                 raise
             logger.exception("call %s: %s failed", self._call.call_id, name)
             return None
+
+
+def _settings(agent: VoiceAgent, context: CallContext) -> Settings:
+    idle = None
+    if agent.idle_seconds is not None:
+        idle = Idle(
+            agent.idle_seconds,
+            [agent.words(line, context) for line in agent.idle_prompts],
+            agent.words(agent.idle_goodbye, context),
+        )
+    return Settings(
+        barge_in=BargeInMode(agent.barge_in),
+        opening_interruptible=agent.greeting_interruptible,
+        tell_heard=agent.tell_heard,
+        answer_seconds=agent.answer_seconds,
+        idle=idle,
+        longest_seconds=agent.longest_seconds,
+        longest_goodbye=agent.words(agent.longest_goodbye, context),
+    )
 
 
 def _make_folder(reports: Path, call_id: str) -> Path | None:

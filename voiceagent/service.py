@@ -221,6 +221,12 @@ def _check_attributes(agent: VoiceAgent) -> None:
     for attribute, words in texts.items():
         if words is not None and not isinstance(words, str) and not words:
             raise ValueError(f"{name}: {attribute} is given in no language: give at least one, such as 'en'")
+    if agent.barge_in not in ("model", "local", "off"):
+        raise ValueError(f"{name}.barge_in is {agent.barge_in!r}, but must be 'model', 'local' or 'off'")
+    for attribute in ("answer_seconds", "idle_seconds", "longest_seconds"):
+        seconds = getattr(agent, attribute)
+        if seconds is not None and seconds <= 0:
+            raise ValueError(f"{name}.{attribute} is {seconds}, but must be a positive number of seconds")
     if not shortest <= agent.ring_seconds <= longest:
         raise ValueError(
             f"{name}.ring_seconds is {agent.ring_seconds}, but must be {shortest} to {longest} seconds"

@@ -18,6 +18,7 @@ from voiceagent.live import (
     LiveConfig,
     LiveConnectError,
     OutputTranscript,
+    Scheduling,
     ToolCalls,
     ToolDeclaration,
     TurnComplete,
@@ -123,7 +124,7 @@ async def test_silence_is_asked_for_only_where_the_model_does_not_wait(
     model: str, scheduling: str | None
 ) -> None:
     async with session(LiveConfig(model=model, tools=(LOOKUP,))) as (live, server):
-        await live.send_tool_result("fc-1", "lookup", {}, silent=True)
+        await live.send_tool_result("fc-1", "lookup", {}, scheduling=Scheduling.SILENT)
         await asyncio.sleep(0.1)
         (response,) = server.records[0].tool_responses
     assert response.get("scheduling") == scheduling

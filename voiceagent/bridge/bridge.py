@@ -9,13 +9,16 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from voiceagent.audio import Resampler, SpeechMeter
+from voiceagent.audio import DtmfDetector, Resampler, SpeechMeter
 from voiceagent.bridge.answers import Answers
 from voiceagent.bridge.leaving import Leaving
+from voiceagent.bridge.memory import ConversationMemory
 from voiceagent.bridge.parts import Parts
 from voiceagent.bridge.player import Player
+from voiceagent.bridge.settings import Settings
 from voiceagent.bridge.stage import BridgeState, Stage
 from voiceagent.bridge.toolcalls import ToolCalls
+from voiceagent.bridge.watchdogs import Watchdogs
 from voiceagent.call.base import Call
 from voiceagent.live import (
     INPUT_RATE,
@@ -28,10 +31,12 @@ from voiceagent.live import (
     LiveEvent,
     LiveSession,
     OutputTranscript,
+    Reopened,
     ResumptionHandle,
     ToolCallsCancelled,
     TurnComplete,
     Usage,
+    WrittenText,
 )
 from voiceagent.live import ToolCalls as ToolCallsEvent
 from voiceagent.report import (
@@ -41,6 +46,8 @@ from voiceagent.report import (
     CallRecording,
     EndReason,
     FirstAudio,
+    KeysPressed,
+    ModelReopened,
     Observer,
     UsageCounted,
 )
@@ -60,6 +67,8 @@ class Bridge:
         session: The session; whoever opened it closes it.
         observe: Told of every moment of the call.
         clock: Milliseconds since the agent took the call.
+        settings: How the agent wants its calls to be.
+        memory: What was said, for the session.
         recording: Records both sides; None records nothing.
         listeners: Called with each chunk from the line; the list may change while the call runs.
     """
@@ -71,6 +80,8 @@ class Bridge:
         *,
         observe: Observer,
         clock: Callable[[], float],
+        settings: Settings,
+        memory: ConversationMemory,
         recording: CallRecording | None = None,
         listeners: list[Callable[[bytes], None]] | None = None,
     ) -> None:
@@ -80,13 +91,17 @@ class Bridge:
         self._session: LiveSession | None = session
         self._observe = observe
         self._clock = clock
+        self._settings = settings
+        self._memory = memory
         self._recording = recording
         self._player = Player(call, recording)
         self._meter = SpeechMeter(call.sample_rate)
+        self._keys = DtmfDetector(call.sample_rate)
         self._caller_spoke_until: float | None = None
         self._answers = Answers(observe, clock, lambda: self._player.played_ms)
         self._listeners = [] if listeners is None else listeners
         self._leaving: Leaving | None = None
+        self._watchdogs: Watchdogs | None = None
         self._loop = asyncio.get_running_loop()
         # What the model is to be told, in order.
         self._remarks: asyncio.Queue[str] = asyncio.Queue(_MOST_REMARKS)
@@ -113,11 +128,17 @@ class Bridge:
                     tasks,
                 )
                 self._leaving = Leaving(parts)
+                self._watchdogs = Watchdogs(parts, self._settings, self._leaving, self)
+                self._memory.attach(
+                    lambda: self._answers.last,
+                    lambda: self._meter.speaking or bool(tools.running) or not self._stage.calm,
+                )
                 running = [
                     tasks.create_task(self._carry_caller(), name="caller to model"),
                     tasks.create_task(self._carry_model(tools), name="model to caller"),
                     tasks.create_task(self._watch_line(), name="line"),
                     tasks.create_task(self._carry_remarks(opening), name="remarks to model"),
+                    tasks.create_task(self._watchdogs.run(), name="watchdogs"),
                 ]
                 reason = await self._stage.ended
                 self._stage.state = BridgeState.ENDED
@@ -152,14 +173,20 @@ class Bridge:
                 self._recording.caller(pcm)
             if self._listeners:
                 self._hand_out(pcm)
+            if digits := self._keys.hear(pcm):
+                self._observe(KeysPressed(self._clock(), digits))
             await self._player.refill()
             self._answers.report_heard()
             if self._stage.deaf:
                 # Silence, and not nothing: a model that heard somebody begin to speak waits for the end of it
                 # before it says what it has to say.
                 pcm = bytes(len(pcm))
-            elif self._meter.hear(pcm) or self._meter.speaking:
-                self._caller_spoke_until = self._clock() - self._meter.quiet_ms
+            else:
+                changed = self._meter.hear(pcm)
+                if changed and self._watchdogs is not None:
+                    self._watchdogs.caller(self._meter.speaking)
+                if changed or self._meter.speaking:
+                    self._caller_spoke_until = self._clock() - self._meter.quiet_ms
             converted = resampler.process(pcm)
             if converted and self._session is not None:
                 try:
@@ -224,6 +251,8 @@ class Bridge:
                 self._lose_model(closed)
 
     async def _handle(self, event: LiveEvent, tools: ToolCalls) -> None:
+        if self._watchdogs is not None:
+            self._watchdogs.model(event)
         match event:
             case Audio():
                 await self._play(event.pcm)
@@ -239,6 +268,7 @@ class Bridge:
                 self._observe(CallerText(self._clock(), event.text))
             case Interrupted():
                 self._barge_in()
+                tools.interrupted()
             case GenerationComplete():
                 await self._generated(TurnState.GENERATED)
             case TurnComplete():
@@ -252,9 +282,9 @@ class Bridge:
                     tools.cancel(call_id)
             case Usage():
                 self._observe(UsageCounted(self._clock(), event.prompt_tokens, event.response_tokens))
-            case GoAway():
-                logger.warning("call %s: the live service will close soon", self._call.call_id)
-            case ResumptionHandle():
+            case Reopened():
+                self._note_reopened(event)
+            case GoAway() | ResumptionHandle() | WrittenText():
                 pass
 
     async def _play(self, pcm: bytes) -> None:
@@ -293,6 +323,22 @@ class Bridge:
             self._observe(BargeIn(self._clock(), unheard[0].number, unheard[0].heard_ms(0)))
         if self._leaving is not None:
             self._leaving.barge_in()
+
+    def _note_reopened(self, reopened: Reopened) -> None:
+        # What comes next is an answer of its own; what was generated of the old one is on the line.
+        if self._answers.last is not None:
+            self._answers.last.state = TurnState.OVER
+        self._answers.changed()
+        self._observe(ModelReopened(self._clock(), reopened.cause, reopened.gap_ms, reopened.resumed))
+
+    async def reopen(self, cause: str) -> None:
+        """Let the live session go on over another connection."""
+        if self._session is not None:
+            await self._session.reopen(cause)
+
+    def give_up(self, cause: str) -> None:
+        """There is no use in this model: go on without it."""
+        self._lose_model(LiveClosedError(1006, cause))
 
     # Leaving -------------------------------------------------------------------------------------------
 

@@ -33,6 +33,8 @@ class BridgeState(Enum):
 _DEAF = frozenset({BridgeState.TRANSFERRING, BridgeState.WHISPERING})
 _MUTE = frozenset({BridgeState.TRANSFERRING, BridgeState.LISTENING})
 
+_CALM = frozenset({BridgeState.TALKING, BridgeState.LISTENING})
+
 
 class Stage:
     """The state of one conversation, and how it ends.
@@ -59,6 +61,11 @@ class Stage:
     def mute(self) -> bool:
         """Whether what the model says is kept from the line."""
         return self.state in _MUTE
+
+    @property
+    def calm(self) -> bool:
+        """Whether the model is just talked to, or listens: nothing is being done to the line."""
+        return self.state in _CALM
 
     @property
     def over(self) -> bool:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from voiceagent.live import LiveClosedError, LiveSession, ToolCall
+from voiceagent.live import LiveClosedError, LiveSession, Scheduling, ToolCall
 from voiceagent.report import Observer, ToolFinished, ToolStarted
 
 logger = logging.getLogger(__name__)
@@ -72,6 +72,14 @@ class ToolCalls:
         if task is not None:
             task.cancel()
 
+    def interrupted(self) -> None:
+        """The caller spoke over an answer."""
+
+    @property
+    def running(self) -> int:
+        """How many calls run."""
+        return len(self._calls)
+
     async def finish(self) -> None:
         """Let running tools come to their end, for a while; then cancel them."""
         running = list(self._calls.values())
@@ -89,7 +97,8 @@ class ToolCalls:
         else:
             result = await self._first(call, key)
         try:
-            await self._session.send_tool_result(call.id, call.name, result, silent=self._silent())
+            scheduling = Scheduling.SILENT if self._silent() else None
+            await self._session.send_tool_result(call.id, call.name, result, scheduling=scheduling)
         except LiveClosedError as closed:
             logger.warning("the result of tool %s came too late: %s", call.name, closed)
 

@@ -33,6 +33,13 @@ class OutputTranscript:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenText:
+    """Text that the model wrote where speech was asked for: nobody hears it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationComplete:
     """The answer is generated to its end, and still being played."""
 
@@ -88,16 +95,35 @@ class Usage:
     total_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """The session goes on over another connection; an answer that was being made was cut off by it.
+
+    Attributes:
+        cause: Why, in a few words, such as ``goAway`` or ``closed with code 1011``.
+        gap_ms: Milliseconds without a connection; 0 where the next one was open before.
+        resumed: Whether the service remembers the conversation by itself; else it was told what was said.
+        unfinished: Whether an answer was being made.
+    """
+
+    cause: str
+    gap_ms: float
+    resumed: bool
+    unfinished: bool
+
+
 LiveEvent = (
     Audio
     | Interrupted
     | InputTranscript
     | OutputTranscript
+    | WrittenText
     | GenerationComplete
     | TurnComplete
     | ToolCalls
     | ToolCallsCancelled
     | GoAway
     | ResumptionHandle
+    | Reopened
     | Usage
 )

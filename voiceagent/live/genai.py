@@ -13,7 +13,7 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from voiceagent.live import messages
 from voiceagent.live.events import LiveEvent
 from voiceagent.live.models import facts_about
-from voiceagent.live.session import LiveClosedError, LiveConfig, LiveConnectError
+from voiceagent.live.session import LiveClosedError, LiveConfig, LiveConnectError, Said, Scheduling
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -77,11 +77,21 @@ class GenaiSession:
         """Say something to the model as the user, and let it answer."""
         await self._send(messages.encode_text(text, self._facts.text_input))
 
+    async def send_said(self, said: Sequence[Said], *, answer: str | None = None) -> None:
+        """Tell the model what was said before, and with ``answer`` let it answer that."""
+        raise NotImplementedError
+
     async def send_tool_result(
-        self, call_id: str, name: str, response: Mapping[str, Any], *, silent: bool = False
+        self,
+        call_id: str,
+        name: str,
+        response: Mapping[str, Any],
+        *,
+        scheduling: Scheduling | None = None,
     ) -> None:
-        """Give the result of a tool call; ``silent`` has no effect where the model waits for its tools."""
-        scheduling = "SILENT" if silent and not self._facts.tools_block else None
+        """Give the result of a tool call."""
+        if self._facts.tools_block:
+            scheduling = None
         await self._send(messages.encode_tool_result(call_id, name, response, scheduling))
 
     async def _send(self, message: str) -> None:
@@ -139,7 +149,7 @@ class GenaiConnector:
     def __init__(self, *, api_key: str | None = None, live_url: str | None = None) -> None:
         self._client = _make_client(api_key, live_url or os.environ.get(LIVE_URL) or None)
 
-    async def open(self, config: LiveConfig) -> GenaiSession:
+    async def open(self, config: LiveConfig, *, handle: str | None = None) -> GenaiSession:
         """Open a session and wait until it is set up.
 
         Raises:

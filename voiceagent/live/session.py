@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Any, Literal, Protocol
 
 from voiceagent.live.events import LiveEvent
 
@@ -38,11 +39,36 @@ class LiveClosedError(LiveError):
 
 @dataclass(frozen=True)
 class ToolDeclaration:
-    """A tool as the model sees it. ``parameters`` is a JSON schema of type object."""
+    """A tool as the model sees it. ``parameters`` is a JSON schema of type object.
+
+    ``blocking`` says whether the model waits for the result before it goes on; None leaves it to the model.
+    """
 
     name: str
     description: str
     parameters: Mapping[str, Any]
+    blocking: bool | None = None
+
+
+class Scheduling(StrEnum):
+    """When a model that does not wait for its tools speaks of a result. The values are the protocol's."""
+
+    WHEN_IDLE = "WHEN_IDLE"
+    """When it has finished what it is saying."""
+
+    INTERRUPT = "INTERRUPT"
+    """At once: it breaks off what it is saying."""
+
+    SILENT = "SILENT"
+    """It takes note, and says nothing about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something that was said before, told to a model that did not hear it. Not in a repr: it is private."""
+
+    role: Literal["user", "model"]
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,6 +82,7 @@ class LiveConfig:
         language: BCP-47 code such as ``en-US``; None lets the model choose.
         tools: Declarations; fixed for the session's life.
         temperature: Sampling temperature; None for the service's default.
+        interruptible: Whether the model stops when the caller speaks over it.
     """
 
     model: str
@@ -64,10 +91,27 @@ class LiveConfig:
     language: str | None = None
     tools: tuple[ToolDeclaration, ...] = field(default=())
     temperature: float | None = None
+    interruptible: bool = True
 
 
-class LiveSession(Protocol):
-    """An open conversation with a model. One reader of :meth:`events`; senders may be several."""
+class Memory(Protocol):
+    """What a session asks of the conversation when it must go on over another connection."""
+
+    def quiet(self) -> bool:
+        """Whether nobody is in the middle of anything: the caller is silent, and no answer is being made."""
+
+    def said_since(self, moment: float | None) -> Sequence[Said]:
+        """What was said since a time of the event loop's clock, cut to what is heard; None: all of it."""
+
+    def unfinished(self) -> str | None:
+        """What to tell the model so that it goes on with the answer that is being made; None: there is none.
+
+        It is asked before the model is told of :meth:`said_since`, which has the beginning of the answer.
+        """
+
+
+class LiveConnection(Protocol):
+    """One connection to a model. One reader of :meth:`events`; senders may be several."""
 
     async def send_audio(self, pcm: bytes) -> None:
         """Send caller audio: s16le mono PCM at 16 kHz, any length.
@@ -79,12 +123,25 @@ class LiveSession(Protocol):
     async def send_text(self, text: str) -> None:
         """Say something to the model as the user, and let it answer."""
 
+    async def send_said(self, said: Sequence[Said], *, answer: str | None = None) -> None:
+        """Tell the model what was said before.
+
+        Args:
+            said: In order.
+            answer: What to say to it as the user afterwards, which it answers; None: it says nothing.
+        """
+
     async def send_tool_result(
-        self, call_id: str, name: str, response: Mapping[str, Any], *, silent: bool = False
+        self,
+        call_id: str,
+        name: str,
+        response: Mapping[str, Any],
+        *,
+        scheduling: Scheduling | None = None,
     ) -> None:
         """Give the result of a tool call. ``response`` must be JSON; an error goes under ``error``.
 
-        With ``silent`` the model takes note and says nothing about it, where it can be told so.
+        ``scheduling`` has no effect with a model that waits for its tools.
         """
 
     def events(self) -> AsyncIterator[LiveEvent]:
@@ -94,11 +151,22 @@ class LiveSession(Protocol):
         """End the session. Closing twice does nothing."""
 
 
-class LiveConnector(Protocol):
-    """Opens sessions with one service and one set of credentials."""
+class LiveSession(LiveConnection, Protocol):
+    """A conversation with a model, over one connection after the other, as the bridge sees it."""
 
-    async def open(self, config: LiveConfig) -> LiveSession:
-        """Open a session that is ready to talk.
+    async def reopen(self, cause: str) -> None:
+        """Go on over another connection, because this one seems dead; ``events`` then has ``Reopened``."""
+
+
+class LiveConnector(Protocol):
+    """Opens connections to one service with one set of credentials."""
+
+    async def open(self, config: LiveConfig, *, handle: str | None = None) -> LiveConnection:
+        """Open a connection that is ready to talk.
+
+        Args:
+            config: What it is opened with.
+            handle: Where another connection was, to go on there; None begins anew.
 
         Raises:
             LiveConnectError: it could not be opened in time.

@@ -19,6 +19,10 @@ class EndReason(StrEnum):
     """The connection to the call server broke."""
     AGENT_HUNG_UP = "agent_hung_up"
     TRANSFERRED = "transferred"
+    CALLER_IDLE = "caller_idle"
+    """The caller said nothing for long, was asked, and said nothing again."""
+    TOO_LONG = "too_long"
+    """The call reached the longest duration that the agent allows."""
     CONFERENCE_ENDED = "conference_ended"
     """A party hung up while the agent listened to caller and callee."""
     CONNECTED = "connected"
@@ -78,13 +82,61 @@ class BargeIn(Moment):
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded(Moment):
-    """An answer is over. ``text`` is what the caller heard of it."""
+    """An answer is over. ``text`` is what the caller heard of it.
+
+    Of ``generated_ms`` of audio ``sent_ms`` went onto the line, and ``heard_ms`` came out of it.
+    """
 
     turn: int
     text: str
     generated_ms: float
     heard_ms: float
     interrupted: bool
+    sent_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackPaused(Moment):
+    """Somebody made a sound, and the answer stopped until it is known whether they want to speak."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackResumed(Moment):
+    """They did not: the answer goes on where it stopped."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReopened(Moment):
+    """The live session went on over another connection. ``gap_ms`` is the time without one."""
+
+    cause: str
+    gap_ms: float
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nudged(Moment):
+    """The model owed an answer and was asked for it; ``why`` in a few words, such as ``silent turn``."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdlePrompted(Moment):
+    """The caller has said nothing for long, and is asked whether they are there; ``count`` from 1."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPressed(Moment):
+    """The caller pressed keys of the telephone: ``0`` to ``9``, ``*``, ``#``, ``A`` to ``D``."""
+
+    digits: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ import msgspec
 from voiceagent.report.moments import (
     AgentText,
     Answered,
-    BargeIn,
     CalleeJoined,
     CallerText,
     Ended,
@@ -23,10 +22,8 @@ from voiceagent.report.moments import (
     ToolFinished,
     ToolStarted,
     TransferFailed,
-    TransferStarted,
     TurnEnded,
     UsageCounted,
-    Whispered,
 )
 
 logger = logging.getLogger(__name__)
@@ -180,7 +177,7 @@ class ReportWriter:
                 self.save()
             case CalleeJoined():
                 self._heard = "parties"
-            case BargeIn() | TransferStarted() | Whispered():
+            case _:
                 pass
 
     def _agent_line(self, moment: AgentText | TurnEnded) -> Line:
