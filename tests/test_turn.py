@@ -87,8 +87,16 @@ def test_a_barge_in_takes_away_what_was_not_heard_or_not_even_made() -> None:
 
 def test_what_arrives_after_the_model_was_interrupted_is_late_until_its_turn_is_over() -> None:
     turn = spoken(("Hello", 500))
-    turn.drop_late()
+    turn.drop_late(1000)
     assert turn.state is TurnState.INTERRUPTED
     turn.state = TurnState.OVER
-    turn.drop_late()
+    turn.drop_late(1000)
     assert turn.state is TurnState.OVER
+
+
+def test_a_turn_that_is_never_ended_does_not_swallow_the_next_answer_for_ever() -> None:
+    turn = spoken(("Hello", 500))
+    turn.drop_late(1000)
+    turn.drop_late(9000)
+    assert not turn.stale(3900)
+    assert turn.stale(4100), "repeated interruptions do not begin anew"

@@ -64,8 +64,8 @@ class CallControls(Protocol):
     async def heard_out(self) -> None:
         """Return when the answer under way, or about to begin, has been heard to its end."""
 
-    def tell(self, text: str) -> None:
-        """Say something to the model."""
+    def tell(self, text: str, *, interruptible: bool = True) -> None:
+        """Say something to the model; what it says then may be kept from being interrupted."""
 
 
 deadline_of_tool: ContextVar[asyncio.Timeout | None] = ContextVar("deadline_of_tool", default=None)
@@ -139,13 +139,18 @@ class CallContext:
 
         return stop
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, *, interruptible: bool = True) -> None:
         """Tell the model something, as a remark that it answers aloud; an answer under way is cut off by it.
 
         Before the call is answered, and outside of one, nobody is told.
+
+        Args:
+            text: What it is told.
+            interruptible: Whether the caller can interrupt what it says then. Where they cannot, as with a
+                legal notice, the model hears afterwards what they said meanwhile.
         """
         if self.controls is not None:
-            self.controls.tell(text)
+            self.controls.tell(text, interruptible=interruptible)
 
     async def heard_out(self) -> None:
         """Return when the answer under way, or about to begin, has been heard to its end.

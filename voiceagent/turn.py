@@ -11,6 +11,9 @@ from enum import Enum
 _ROUNDING_MS = 1.0
 """Milliseconds by which sums of played and generated audio may differ and still mean the same."""
 
+_LATE_MS = 3000.0
+"""So long after an interruption audio of the old answer may still arrive; it was on its way already."""
+
 
 class TurnState(Enum):
     """Where an answer is."""
@@ -34,6 +37,7 @@ class Turn:
     Attributes:
         number: Counts the answers of a call, from 1.
         generated_ms: Audio that the model has made so far.
+        sent_ms: As much of it has gone onto the line.
         interrupted: Whether the caller barged in before the end was heard.
     """
 
@@ -41,6 +45,8 @@ class Turn:
         self.number = number
         self.state = TurnState.SPEAKING
         self.generated_ms = 0.0
+        self.sent_ms = 0.0
+        self._late_since_ms = 0.0
         self.interrupted = False
         self._start_ms: float | None = None
         self._heard_ms: float | None = None
@@ -64,6 +70,10 @@ class Turn:
     def add_audio(self, ms: float) -> None:
         """Count audio of this turn."""
         self.generated_ms += ms
+
+    def add_sent(self, ms: float) -> None:
+        """Count audio that went onto the line, or came back from it unplayed."""
+        self.sent_ms += ms
 
     def add_text(self, text: str) -> None:
         """Note a piece of the transcript, at the time of the audio that has come so far."""
@@ -95,10 +105,18 @@ class Turn:
             self._heard_ms = self.heard_ms(played_ms)
             self.interrupted = True
 
-    def drop_late(self) -> None:
+    def drop_late(self, now_ms: float) -> None:
         """The model stopped this answer: what still arrives of it is late."""
-        if self.state is not TurnState.OVER:
+        if self.state not in (TurnState.OVER, TurnState.INTERRUPTED):
             self.state = TurnState.INTERRUPTED
+            self._late_since_ms = now_ms
+
+    def stale(self, now_ms: float) -> bool:
+        """Whether it was stopped so long ago that what arrives now belongs to another answer.
+
+        A model that never ends the turn in which it was interrupted would else be dropped for ever.
+        """
+        return self.late and now_ms - self._late_since_ms > _LATE_MS
 
     @property
     def text(self) -> str:

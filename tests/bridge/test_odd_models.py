@@ -23,7 +23,7 @@ async def test_text_may_come_in_pieces_before_its_audio_and_be_cut_all_the_same(
         await asyncio.sleep(2)
         await model.is_interrupted()
         report = await phone.reports.get()
-        (ended,) = phone.seen(TurnEnded)
+        ended = phone.seen(TurnEnded)[0]
     assert report.ended is EndReason.CALLER_HUNG_UP
     assert ended.text == "One two"
 
@@ -38,7 +38,8 @@ async def test_an_answer_is_interrupted_also_where_all_that_came_of_it_was_heard
         await model.speaks(tone(0.4, 880))
         await model.content(turnComplete=True)
         await phone.reports.get()
-        heard = loud_ms(call.leg("caller").heard(), 24000)
+        # Since nobody spoke, the model is asked to go on, which it does after a while.
+        heard = loud_ms(call.leg("caller").heard()[: 2 * 24 * 2500], 24000)
         assert len(phone.seen(BargeIn)) == 1
         assert phone.seen(TurnEnded)[0].interrupted
     assert len(heard) == 1, "nothing of the old answer is heard after the interruption"

@@ -30,6 +30,7 @@ class SpeechMeter:
     Attributes:
         speaking: Whether somebody speaks right now.
         quiet_ms: Milliseconds since the last loud chunk, while and after somebody speaks.
+        spoke: How often somebody has begun to speak.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -37,6 +38,7 @@ class SpeechMeter:
         self._floor = _LEAST_RMS / _OVER_FLOOR
         self._loud_ms = 0.0
         self.quiet_ms = 0.0
+        self.spoke = 0
         self.speaking = False
 
     def hear(self, pcm: bytes) -> bool:
@@ -60,4 +62,5 @@ class SpeechMeter:
             self.speaking = self.quiet_ms < _HANGOVER_MS
         else:
             self.speaking = self._loud_ms >= _ONSET_MS
+            self.spoke += self.speaking
         return was != self.speaking

@@ -31,11 +31,14 @@ class Answers:
 
     def current(self) -> Turn:
         """The answer that an event of the model belongs to; a new one after the last was over."""
-        if self.last is None or self.last.state is TurnState.OVER:
+        turn = self.last
+        if turn is not None and turn.stale(self._clock()):
+            turn.state = TurnState.OVER
+        if turn is None or turn.state is TurnState.OVER:
             self._count += 1
-            self.last = Turn(self._count)
-            self._unheard.append(self.last)
-        return self.last
+            turn = self.last = Turn(self._count)
+            self._unheard.append(turn)
+        return turn
 
     def part(self) -> None:
         """What comes next is an answer of its own, since somebody else hears it."""
@@ -94,5 +97,6 @@ class Answers:
                 turn.generated_ms,
                 turn.heard_ms(played),
                 turn.interrupted,
+                turn.sent_ms,
             )
         )

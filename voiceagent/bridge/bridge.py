@@ -11,11 +11,14 @@ from collections.abc import Callable
 
 from voiceagent.audio import DtmfDetector, Resampler, SpeechMeter
 from voiceagent.bridge.answers import Answers
+from voiceagent.bridge.guard import Guard
+from voiceagent.bridge.interruption import Interruption
 from voiceagent.bridge.leaving import Leaving
 from voiceagent.bridge.memory import ConversationMemory
 from voiceagent.bridge.parts import Parts
 from voiceagent.bridge.player import Player
-from voiceagent.bridge.settings import Settings
+from voiceagent.bridge.remarks import Remark, RemarkKind, Remarks
+from voiceagent.bridge.settings import BargeInMode, Settings
 from voiceagent.bridge.stage import BridgeState, Stage
 from voiceagent.bridge.toolcalls import ToolCalls
 from voiceagent.bridge.watchdogs import Watchdogs
@@ -33,6 +36,7 @@ from voiceagent.live import (
     OutputTranscript,
     Reopened,
     ResumptionHandle,
+    Said,
     ToolCallsCancelled,
     TurnComplete,
     Usage,
@@ -41,7 +45,6 @@ from voiceagent.live import (
 from voiceagent.live import ToolCalls as ToolCallsEvent
 from voiceagent.report import (
     AgentText,
-    BargeIn,
     CallerText,
     CallRecording,
     EndReason,
@@ -54,9 +57,6 @@ from voiceagent.report import (
 from voiceagent.turn import TurnState
 
 logger = logging.getLogger(__name__)
-
-_MOST_REMARKS = 100
-"""Remarks that wait to be sent to the model; beyond it the newest are left out, and logged."""
 
 
 class Bridge:
@@ -94,17 +94,17 @@ class Bridge:
         self._settings = settings
         self._memory = memory
         self._recording = recording
-        self._player = Player(call, recording)
+        self._player = Player(call, recording, pausable=settings.barge_in is BargeInMode.LOCAL)
         self._meter = SpeechMeter(call.sample_rate)
         self._keys = DtmfDetector(call.sample_rate)
         self._caller_spoke_until: float | None = None
         self._answers = Answers(observe, clock, lambda: self._player.played_ms)
         self._listeners = [] if listeners is None else listeners
+        self._guard = Guard(self._answers, lambda: self._player.played_ms, clock, self._meter)
         self._leaving: Leaving | None = None
+        self._interruption: Interruption | None = None
         self._watchdogs: Watchdogs | None = None
-        self._loop = asyncio.get_running_loop()
-        # What the model is to be told, in order.
-        self._remarks: asyncio.Queue[str] = asyncio.Queue(_MOST_REMARKS)
+        self._remarks = Remarks(call.call_id, self._send_remark)
 
     async def run(self, tools: ToolCalls, *, opening: str | None = None) -> EndReason:
         """Carry the conversation until a side ends it.
@@ -128,6 +128,9 @@ class Bridge:
                     tasks,
                 )
                 self._leaving = Leaving(parts)
+                self._interruption = Interruption(
+                    parts, self._settings, self._meter, self._guard, self.tell, self._note
+                )
                 self._watchdogs = Watchdogs(parts, self._settings, self._leaving, self)
                 self._memory.attach(
                     lambda: self._answers.last,
@@ -137,12 +140,13 @@ class Bridge:
                     tasks.create_task(self._carry_caller(), name="caller to model"),
                     tasks.create_task(self._carry_model(tools), name="model to caller"),
                     tasks.create_task(self._watch_line(), name="line"),
-                    tasks.create_task(self._carry_remarks(opening), name="remarks to model"),
+                    tasks.create_task(self._remarks.run(self._opening(opening)), name="remarks to model"),
                     tasks.create_task(self._watchdogs.run(), name="watchdogs"),
                 ]
                 reason = await self._stage.ended
                 self._stage.state = BridgeState.ENDED
                 self._leaving.cancel()
+                self._interruption.cancel()
                 for task in running:
                     task.cancel()
             return reason
@@ -185,9 +189,11 @@ class Bridge:
                 changed = self._meter.hear(pcm)
                 if changed and self._watchdogs is not None:
                     self._watchdogs.caller(self._meter.speaking)
+                if self._interruption is not None:
+                    await self._interruption.heard(changed)
                 if changed or self._meter.speaking:
                     self._caller_spoke_until = self._clock() - self._meter.quiet_ms
-            converted = resampler.process(pcm)
+            converted = self._guard.pass_on(resampler.process(pcm))
             if converted and self._session is not None:
                 try:
                     await self._session.send_audio(converted)
@@ -210,14 +216,24 @@ class Bridge:
         await self._call.wait_terminated()
         self.end(EndReason.CALLER_HUNG_UP)
 
-    async def _carry_remarks(self, opening: str | None) -> None:
-        remark = await self._remarks.get() if opening is None else opening
-        while self._session is not None:
-            try:
-                await self._session.send_text(remark)
-            except LiveClosedError as closed:
-                self._lose_model(closed)
-            remark = await self._remarks.get()
+    def _opening(self, text: str | None) -> Remark | None:
+        if text is None:
+            return None
+        interruptible = self._settings.opening_interruptible
+        return Remark(text, RemarkKind.ANSWERED if interruptible else RemarkKind.GUARDED)
+
+    async def _send_remark(self, remark: Remark) -> None:
+        if self._session is None:
+            return
+        if remark.kind is RemarkKind.GUARDED:
+            self._guard.begin()
+        try:
+            if remark.kind is RemarkKind.NOTED:
+                await self._session.send_said([Said("user", remark.text)])
+            else:
+                await self._session.send_text(remark.text)
+        except LiveClosedError as closed:
+            self._lose_model(closed)
 
     def _lose_model(self, closed: LiveClosedError) -> None:
         """Go on without the model where the agent is leaving anyway; otherwise end the conversation."""
@@ -267,8 +283,10 @@ class Bridge:
                     self._answers.current()
                 self._observe(CallerText(self._clock(), event.text))
             case Interrupted():
-                self._barge_in()
-                tools.interrupted()
+                if self._interruption is not None and self._interruption.confirmed():
+                    tools.interrupted()
+                    if self._leaving is not None:
+                        self._leaving.barge_in()
             case GenerationComplete():
                 await self._generated(TurnState.GENERATED)
             case TurnComplete():
@@ -291,6 +309,8 @@ class Bridge:
         turn = self._answers.current()
         if turn.late or self._stage.mute:
             return
+        if self._interruption is not None:
+            self._interruption.model_speaks(turn)
         # A model that goes on after a tool's result has not generated all of its answer after all.
         turn.state = TurnState.SPEAKING
         first = not turn.generated_ms
@@ -312,17 +332,6 @@ class Bridge:
         if state is TurnState.OVER or not turn.late:
             turn.state = state
         self._answers.changed()
-
-    def _barge_in(self) -> None:
-        unheard = self._answers.interruptible()
-        self._player.silence(unheard)
-        if self._answers.last is not None:
-            self._answers.last.drop_late()
-        self._answers.changed()
-        if unheard:
-            self._observe(BargeIn(self._clock(), unheard[0].number, unheard[0].heard_ms(0)))
-        if self._leaving is not None:
-            self._leaving.barge_in()
 
     def _note_reopened(self, reopened: Reopened) -> None:
         # What comes next is an answer of its own; what was generated of the old one is on the line.
@@ -378,13 +387,14 @@ class Bridge:
         if self._leaving is not None:
             await self._leaving.heard_out()
 
-    def tell(self, text: str) -> None:
-        """Say something to the model, without waiting; an answer that it generates is cut off by it."""
-        # Sync tools run in threads.
-        self._loop.call_soon_threadsafe(self._note_remark, text)
+    def tell(self, text: str, *, interruptible: bool = True) -> None:
+        """Say something to the model, without waiting; an answer that it generates is cut off by it.
 
-    def _note_remark(self, text: str) -> None:
-        try:
-            self._remarks.put_nowait(text)
-        except asyncio.QueueFull:
-            logger.warning("call %s: too much for the model at once, one was left out", self._call.call_id)
+        Args:
+            text: What it is told.
+            interruptible: Whether the caller can interrupt what it says then.
+        """
+        self._remarks.add(text, RemarkKind.ANSWERED if interruptible else RemarkKind.GUARDED)
+
+    def _note(self, text: str) -> None:
+        self._remarks.add(text, RemarkKind.NOTED)
