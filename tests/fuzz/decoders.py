@@ -19,7 +19,7 @@ from voiceagent.call import ActiveCall
 from voiceagent.live import events
 from voiceagent.live import messages as live
 from voiceagent.sandbox.exchange import malformed
-from voiceagent.sandbox.live import protocol
+from voiceagent.sandbox.live import fields, protocol
 from voiceagent.sandbox.scenario import Scenario, ScenarioError, parse_scenario
 from voiceagent.wire import Unknown, WireError, control, encode, frames, media
 from voiceagent.wire.handoff import decode_handoff
@@ -219,7 +219,7 @@ class LiveRequests(Unprepared):
 
     def check(self, value: str | bytes, tally: Counter[str]) -> None:
         try:
-            message = protocol.decode(value)
+            message = fields.decode(value)
         except protocol.ProtocolError as error:
             refusal(error)
             tally["refused"] += 1

@@ -20,6 +20,8 @@ from voiceagent.sandbox.speech import speak
 DEADLINE = 120.0
 CHUNK_MS = 20
 
+RESUMPTION = "sessionResumptionUpdate"
+
 BOOK = {"name": "book", "description": "Book it.", "parameters": {"type": "OBJECT", "properties": {}}}
 
 
@@ -125,6 +127,24 @@ class LiveClient:
         """All of a transcription so far."""
         return "".join(m.message["serverContent"][kind]["text"] for m in self.received if m.kind == kind)
 
+    @property
+    def handle(self) -> str:
+        """The newest handle to go on with."""
+        updates = [m.message["sessionResumptionUpdate"] for m in self.received if m.kind == RESUMPTION]
+        return str([update["newHandle"] for update in updates if update.get("resumable")][-1])
+
+    async def text(self, text: str) -> bytes:
+        """Write to the model; returns what it says to that."""
+        before = len(self.spoken())
+        await self.send({"realtimeInput": {"text": text}})
+        await self.next("turnComplete")
+        return self.spoken()[before:]
+
+    async def content(self, *turns: tuple[str, str], complete: bool = False) -> None:
+        """Tell of turns, each a role and a text."""
+        told = [{"role": role, "parts": [{"text": text}]} for role, text in turns]
+        await self.send({"clientContent": {"turns": told, "turnComplete": complete}})
+
     async def audio(self, pcm: bytes, rate: int = 16_000) -> None:
         """Speak ``pcm`` in real time."""
         size = 2 * rate * CHUNK_MS // 1000
@@ -164,6 +184,17 @@ async def connected(server: LiveServer, path: str = "/ws/google.ai.v1.Bidi") -> 
         yield client
         await socket.close()
         await reader
+
+
+@asynccontextmanager
+async def resumable(
+    server: LiveServer, handle: str | None = None, **fields: Any
+) -> AsyncIterator[LiveClient]:
+    """A session that can be gone on with, and that goes on with another one if there is a ``handle``."""
+    resumption = {} if handle is None else {"handle": handle}
+    async with live_session(server, sessionResumption=resumption, **fields) as client:
+        await client.next(RESUMPTION)
+        yield client
 
 
 @asynccontextmanager

@@ -165,3 +165,20 @@ async def test_a_recording_is_played_at_the_rate_of_the_line(tmp_path: Path) -> 
     spectrum = np.abs(np.fft.rfft(heard[:RATE]))
     assert int(np.argmax(spectrum)) == 440
     assert np.count_nonzero(np.abs(heard) > 500) == pytest.approx(0.96 * RATE, rel=0.04)
+
+
+@virtual_time
+async def test_keys_are_tones_of_100_ms_with_pauses_of_100_ms() -> None:
+    async with call({"wait": 1}, {"dtmf": "1#D"}, {"say": "hello"}) as line:
+        pass
+    samples = np.frombuffer(bytes(line.caller), dtype=np.int16)
+    begin = round(line.starts()[0] * RATE)
+    tenth = RATE // 10
+    for number, tones in enumerate([(697, 1209), (941, 1477), (941, 1633)]):
+        pressed = samples[begin + 2 * number * tenth :][:tenth]
+        # Bins of 1 Hz.
+        spectrum = np.abs(np.fft.rfft(pressed, RATE))
+        low, high = int(np.argmax(spectrum[:1075])), 1075 + int(np.argmax(spectrum[1075:]))
+        assert [low, high] == pytest.approx(tones, abs=2)
+        assert not samples[begin + (2 * number + 1) * tenth :][:tenth].any()
+    assert samples[begin + 6 * tenth :].any(), "then they go on"

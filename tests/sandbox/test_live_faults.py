@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.sandbox.live_client import live_server, live_session
 from tests.virtual_time import virtual_time
@@ -129,3 +132,58 @@ async def test_a_fault_waits_for_its_time() -> None:
         await client.start()
         await client.next("turnComplete")
         assert client.spoken() == GREETING
+
+
+@virtual_time
+async def test_a_turn_may_be_written_instead_of_spoken() -> None:
+    async with live_server(with_fault("{text_turn: true}")) as server, live_session(server) as client:
+        await client.start()
+        await client.next("turnComplete")
+        (written,) = [message.message for message in client.received if message.kind == "modelTurn"]
+        parts = [{"text": "Good morning, this is the dental practice of Riverside."}]
+        assert written == {"serverContent": {"modelTurn": {"role": "model", "parts": parts}}}
+        assert client.transcript() == ""
+        await client.say("book me a table")
+        await client.next("toolCall")
+
+
+@virtual_time
+async def test_an_interruption_may_be_reported_ten_times() -> None:
+    faults = "{repeat_interrupt: true}, {phantom_interrupt: true}"
+    async with live_server(with_fault(faults)) as server, live_session(server) as client:
+        await client.start()
+        await client.next("turnComplete")
+        assert [message.kind for message in client.received].count("interrupted") == 10
+        assert 0 < len(client.spoken()) < len(GREETING)
+
+
+@virtual_time
+async def test_a_turn_that_stalls_stops_in_the_middle_and_never_ends() -> None:
+    async with live_server(with_fault("{stall: true}")) as server, live_session(server) as client:
+        await client.start()
+        await client.audio(bytes(32_000 * 60))
+        assert 0.4 < len(client.spoken()) / len(GREETING) < 0.6
+        await client.send({"realtimeInput": {"text": "Please answer."}})
+        await client.say("hello")
+        assert not {"generationComplete", "turnComplete", "interrupted"} & set(client.kinds())
+
+
+@virtual_time
+async def test_a_turn_that_stalls_can_be_interrupted_while_it_is_heard() -> None:
+    async with live_server(with_fault("{stall: true}")) as server, live_session(server) as client:
+        await client.start()
+        await client.next("modelTurn")
+        await client.say("book me a table")
+        await client.next("interrupted")
+        await client.next("toolCall")
+
+
+@virtual_time
+async def test_the_connection_may_close_on_a_tool_call() -> None:
+    fault = "{close_on_tool_call: 1008}"
+    async with live_server(with_fault(fault)) as server, live_session(server) as client:
+        with suppress(ConnectionClosed):
+            await client.say("book me a table")
+        code, reason = await client.closed()
+        assert (code, reason) == (1008, "the scenario closes the connection on a tool call")
+        assert client.kinds()[-1] == "toolCall"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import aiohttp
 import pytest
 
@@ -58,3 +60,23 @@ async def test_of_what_a_client_says_only_the_latest_is_kept() -> None:
         assert record.texts[-2].startswith("99 "), "before the cue to begin"
         assert sum(map(len, record.texts)) <= MAX_TEXT_BYTES
         assert max(len(str(event)) for event in record.events) < 1000
+
+
+QUOTE = "<<<BEGIN_QUOTED_AGENT_CONTENT>>>"
+
+
+@virtual_time
+@pytest.mark.parametrize(
+    "text",
+    ["well then " * 200_000, QUOTE * 50_000, 'nothing else: "' * 100_000, "`transfer" * 200_000],
+    ids=["words", "quotes", "requests", "calls"],
+)
+async def test_a_long_history_does_not_stop_the_server(text: str) -> None:
+    rules = ", ".join(f"{{on: caller_done, say: well then number {number}}}" for number in range(30))
+    async with live_server(f"model: [{rules}]") as server, live_session(server) as client:
+        began = time.process_time()
+        turns = [("model", text), ("user", text)] + 2000 * [("model", "well then a word or two of it")]
+        await client.content(*turns)
+        await client.content(("user", text), complete=True)
+        await client.next("turnComplete")
+        assert time.process_time() - began < 5

@@ -65,6 +65,15 @@ async def test_sessions_show_what_was_sent_and_what_happened() -> None:
 
 
 @virtual_time
+async def test_the_server_says_which_faults_it_knows() -> None:
+    async with live_server() as server, operator(server) as call:
+        status, info = await call("GET", "/info")
+        assert status == 200
+        assert info["server"] == "voiceagent-sandbox-live"
+        assert {"go_away", "drop", "freeze", "refuse"} <= set(info["faults"])
+
+
+@virtual_time
 async def test_the_audio_of_a_session_is_what_was_sent_at_16_khz() -> None:
     pcm = speak("good morning", sample_rate=16_000)
     async with live_server() as server, live_session(server) as client, operator(server) as call:

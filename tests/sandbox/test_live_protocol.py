@@ -13,10 +13,9 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.sandbox.live_client import connected, live_server, live_session, setup
 from tests.virtual_time import virtual_time
+from voiceagent.sandbox.live.fields import Fields, ProtocolError
 from voiceagent.sandbox.live.protocol import (
     AudioInput,
-    Fields,
-    ProtocolError,
     decode_inputs,
     decode_setup,
     encode_duration,

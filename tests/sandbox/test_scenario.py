@@ -55,6 +55,14 @@ faults:
 """
 
 
+def test_a_fault_may_be_of_one_connection_and_a_refusal_may_be_repeated() -> None:
+    faults = "faults: [{at: 2s, refuse: 503, session: 2, times: 3}, {drop: true}]"
+    assert parse_scenario(faults).faults == (
+        Fault(0.0, FaultKind.DROP),
+        Fault(2.0, FaultKind.REFUSE, 503, session=2, times=3),
+    )
+
+
 def test_a_whole_scenario_is_read() -> None:
     scenario = parse_scenario(WHOLE, "demo.yaml")
     assert (scenario.numbers.caller, scenario.numbers.callee) == ("+15550111", "+15550122")
@@ -133,6 +141,15 @@ def test_numbers_are_not_shown_in_a_repr() -> None:
         ("caller: {form: '1'}\n", "demo.yaml:1: caller.form: unknown key 'form'; use one of from, to"),
         ("faults:\n  - {at: 1}\n", "demo.yaml:2: faults[0]: a fault has at and one of go_away"),
         ("faults:\n  - {close: 1006}\n", "demo.yaml:2: faults[0].close: 1006 is no close code"),
+        ("faults:\n  - {close_on_tool_call: 1006}\n", "close_on_tool_call: 1006 is no close code"),
+        ("faults:\n  - {refuse: 200}\n", "faults[0].refuse: must be from 400 to 599, got 200"),
+        ("faults:\n  - {refuse: 503.5}\n", "faults[0].refuse: expected a whole number, got 503.5"),
+        ("faults:\n  - {refuse: 503, times: 0}\n", "faults[0].times: must be from 1 to 1000, got 0"),
+        ("faults:\n  - {drop: true, times: 2}\n", "faults[0].times: only refuse happens several times"),
+        ("faults:\n  - {drop: true, session: 0}\n", "faults[0].session: must be from 1 to 1000, got 0"),
+        ("faults:\n  - {drop: true, session: x}\n", "faults[0].session: expected a number, got 'x'"),
+        ("faults:\n  - {drop: false}\n", "faults[0].drop: expected true, got 'false'"),
+        ("faults:\n  - {drop: true, stall: true}\n", "got 2 of them"),
         ("faults:\n  - {garbage: 3}\n", "demo.yaml:2: faults[0].garbage: expected true, got '3'"),
         (
             "rules: []\n",
@@ -202,6 +219,8 @@ def test_a_script_comes_as_json_too() -> None:
         parse_script(["hangup", "hello"])
     with pytest.raises(ScenarioError, match="expected a list"):
         parse_script({"say": "hello"})
+    with pytest.raises(ScenarioError, match=r"\[0\].dtmf: a telephone has no key 'x'; it has 123A456B"):
+        parse_script([{"dtmf": "12x"}])
     with pytest.raises(ScenarioError, match="expected seconds"):
         parse_script([{"interrupt_after": None}])
     with pytest.raises(ScenarioError, match=r"\[0\].say: text must not contain half a character"):
@@ -219,6 +238,7 @@ def test_the_steps_of_a_script_can_be_told_in_the_words_of_a_scenario(tmp_path: 
             {"wait": "500ms"},
             {"say": {"text": "good morning", "voice": "en-US"}},
             {"play": "hello.wav"},
+            {"dtmf": "0*#"},
             {"interrupt_after": 1.2},
             "hangup",
         ],
@@ -229,6 +249,7 @@ def test_the_steps_of_a_script_can_be_told_in_the_words_of_a_scenario(tmp_path: 
         "wait: 0.5",
         "say: good morning",
         "play: hello.wav",
+        'dtmf: "0*#"',
         "interrupt_after: 1.2",
         "hangup",
     ]

@@ -1,7 +1,7 @@
 """A scripted person on the telephone: waits for the other side, speaks, barges in, hangs up.
 
 They know of the other side (the agent, and once connected the other party too) only what their leg hears, as
-a person does, and their ear is simple: sound is speech.
+a person does, and their ear is simple: sound is speech, unless it is the ringing tone.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ import numpy as np
 
 from voiceagent.sandbox.leg import BYTES_PER_SAMPLE, Leg, LegState
 from voiceagent.sandbox.recording import read_recording
+from voiceagent.sandbox.ringing import is_ringing
 from voiceagent.sandbox.scenario import HangUp, InterruptAfter, Pause, Play, Say, Script, Step, WaitForAgent
+from voiceagent.sandbox.script import PressKeys
 from voiceagent.sandbox.speech import speak
+from voiceagent.sandbox.tones import key_tones
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +85,7 @@ async def _take(step: Step, line: bytes, leg: Leg, ear: _Ear) -> None:
             await asyncio.sleep(seconds)
         case InterruptAfter(seconds):
             await ear.until(lambda: ear.spoken > 0 and ear.spoken >= seconds)
-        case Say() | Play():
+        case Say() | Play() | PressKeys():
             leg.say(line)
             await leg.said()
             ear.forget()
@@ -98,6 +101,8 @@ def _render(script: Script, sample_rate: int) -> dict[int, bytes]:
                 lines[number] = speak(text, sample_rate=sample_rate, voice=voice, pitch=pitch, speed=speed)
             case Play(path):
                 lines[number] = read_recording(path, sample_rate)
+            case PressKeys(keys):
+                lines[number] = key_tones(keys, sample_rate)
             case _:
                 pass
     return lines
@@ -114,6 +119,7 @@ class _Ear:
     def __init__(self, sample_rate: int) -> None:
         self.spoken = 0.0
         self.quiet = 0.0
+        self._sample_rate = sample_rate
         self._seconds_per_byte = 1 / (BYTES_PER_SAMPLE * sample_rate)
         self._expected: Callable[[], bool] | None = None
         self._met: asyncio.Future[None] | None = None
@@ -141,7 +147,7 @@ class _Ear:
     def hear(self, pcm: bytes) -> None:
         """Take what the leg hears, about 20 ms at a time."""
         seconds = len(pcm) * self._seconds_per_byte
-        if _rms(pcm) >= LOUD_RMS:
+        if _rms(pcm) >= LOUD_RMS and not is_ringing(pcm, self._sample_rate):
             # A pause between words belongs to the speech, a pause between sentences does not.
             pause = self.quiet if self.spoken and self.quiet < AGENT_DONE_SECONDS else 0.0
             self.spoken += pause + seconds

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from voiceagent.sandbox.document import ScenarioError, Value, read_yaml, wrap
+from voiceagent.sandbox.fault import Fault, FaultKind, read_faults
 from voiceagent.sandbox.party import DEFAULT_AFTER_MS, Behaviour, Party
 from voiceagent.sandbox.script import (
     NO_SCRIPT,
@@ -92,49 +93,6 @@ class Rule:
     heard: str | None = None
     say: str | None = None
     calls: tuple[FunctionCall, ...] = ()
-
-
-class FaultKind(StrEnum):
-    """What can go wrong with a live session. The value is the word in the file."""
-
-    GO_AWAY = "go_away"
-    """Announce the end of the connection so many seconds ahead, then close it."""
-
-    CLOSE = "close"
-    """Close the connection with this code."""
-
-    SILENT_TURN = "silent_turn"
-    """The next turn completes without a word."""
-
-    PHANTOM_INTERRUPT = "phantom_interrupt"
-    """The next turn is interrupted though nobody spoke."""
-
-    DUPLICATE_TOOL_CALL = "duplicate_tool_call"
-    """The next tool call is sent twice, with the same id."""
-
-    CANCEL_TOOL_CALL = "cancel_tool_call"
-    """The next tool call is cancelled at once."""
-
-    GARBAGE = "garbage"
-    """A frame that is no JSON."""
-
-    ZERO_AMPLITUDE = "zero_amplitude"
-    """The next turn's audio is digital silence of the right length."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something that goes wrong ``at`` seconds after setup, or with the first turn that begins then.
-
-    Attributes:
-        at: Seconds since setup.
-        kind: What.
-        value: The seconds of ``go_away``, the code of ``close``; else 0.
-    """
-
-    at: float
-    kind: FaultKind
-    value: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -256,7 +214,7 @@ def _scenario(document: Value, source: str, folder: Path) -> Scenario:
         script=read_script(present["script"], folder) if "script" in present else NO_SCRIPT,
         callee=_party(present["callee"], folder) if "callee" in present else None,
         model=tuple(_rule(item) for item in present["model"].items()) if "model" in present else (),
-        faults=_faults(present["faults"]) if "faults" in present else (),
+        faults=read_faults(present["faults"]) if "faults" in present else (),
     )
 
 
@@ -323,29 +281,3 @@ def _plain(args: Value) -> dict[str, Any]:
     args.mapping()
     plain: dict[str, Any] = args.plain()
     return plain
-
-
-def _faults(value: Value) -> tuple[Fault, ...]:
-    return tuple(sorted((_fault(item) for item in value.items()), key=lambda fault: fault.at))
-
-
-def _fault(value: Value) -> Fault:
-    kinds = [str(kind) for kind in FaultKind]
-    fields = value.mapping(("at", *kinds))
-    named = [name for name in fields if name != "at"]
-    if len(named) != 1:
-        raise value.error(f"a fault has at and one of {', '.join(kinds)}, got {len(named)} of them")
-    kind, setting = FaultKind(named[0]), fields[named[0]]
-    at = fields["at"].seconds() if "at" in fields else 0.0
-    match kind:
-        case FaultKind.GO_AWAY:
-            return Fault(at, kind, setting.seconds())
-        case FaultKind.CLOSE:
-            code = setting.number(1000, 4999)
-            # 1005 and 1006 are never sent; they stand for "no code" and "no close" (RFC 6455, 7.4.1).
-            if code != int(code) or code in (1004, 1005, 1006, 1015):
-                raise setting.error(f"{setting.text} is no close code that can be sent")
-            return Fault(at, kind, code)
-        case _:
-            setting.true()
-            return Fault(at, kind)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from voiceagent.sandbox.document import Value, wrap
 from voiceagent.sandbox.recording import RecordingError, check_recording
+from voiceagent.sandbox.tones import KEYS
 
 VOICES = ("en-US", "en-GB", "de-DE", "es-ES", "fr-FR", "it-IT")
 """The voices that a caller may have (those of the package py-nanotts)."""
@@ -49,6 +50,13 @@ class Play:
 
 
 @dataclass(frozen=True)
+class PressKeys:
+    """``dtmf: "123#"``: press keys of the telephone, 100 ms each, with pauses of 100 ms."""
+
+    keys: str
+
+
+@dataclass(frozen=True)
 class InterruptAfter:
     """``interrupt_after: 1.2``: so many seconds of agent speech, then the next line barges in."""
 
@@ -60,7 +68,7 @@ class HangUp:
     """``hangup``: end the call."""
 
 
-Step = WaitForAgent | Pause | Say | Play | InterruptAfter | HangUp
+Step = WaitForAgent | Pause | Say | Play | PressKeys | InterruptAfter | HangUp
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,8 @@ def in_words(step: Step) -> str:
             return f"say: {text}"
         case Play(path):
             return f"play: {path.name}"
+        case PressKeys(keys):
+            return f'dtmf: "{keys}"'
         case InterruptAfter(seconds):
             return f"interrupt_after: {seconds:g}"
         case HangUp():
@@ -110,7 +120,7 @@ def read_script(value: Value, folder: Path) -> Script:
     return Script(tuple(_step(item, folder) for item in value.items()))
 
 
-_STEPS = ("wait", "say", "play", "interrupt_after", "hangup")
+_STEPS = ("wait", "say", "play", "dtmf", "interrupt_after", "hangup")
 
 
 def _step(value: Value, folder: Path) -> Step:
@@ -138,12 +148,22 @@ def _step(value: Value, folder: Path) -> Step:
             except RecordingError as error:
                 raise setting.error(str(error)) from error
             return Play(path)
+        case "dtmf":
+            return _press_keys(setting)
         case "interrupt_after":
             return InterruptAfter(setting.seconds())
         case _:
             if not setting.is_null:
                 setting.true()
             return HangUp()
+
+
+def _press_keys(value: Value) -> PressKeys:
+    keys = value.string()
+    for key in keys:
+        if key not in KEYS:
+            raise value.error(f"a telephone has no key {key!r}; it has {KEYS}")
+    return PressKeys(keys)
 
 
 def _say(value: Value) -> Say:

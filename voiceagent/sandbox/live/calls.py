@@ -30,7 +30,9 @@ class CallGroup:
 class CallLedger:
     """All groups of a session that wait for results."""
 
-    def __init__(self, setup: Setup, traits: ModelTraits) -> None:
+    def __init__(self, setup: Setup, traits: ModelTraits, *, prefix: str) -> None:
+        """``prefix`` makes the ids of this session's calls unlike those of any other."""
+        self._prefix = prefix
         self._functions = setup.functions
         self._default = traits.tools
         self._groups: list[CallGroup] = []
@@ -55,7 +57,7 @@ class CallLedger:
         ids = []
         for _ in names:
             self._made += 1
-            ids.append(f"fc-{self._made}")
+            ids.append(f"{self._prefix}-{self._made}")
         behaviors = [self._functions.get(name) or self._default for name in names]
         group = CallGroup(rule, blocking=Behavior.BLOCKING in behaviors, open=set(ids))
         self._groups.append(group)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from voiceagent.sandbox.fault import FaultKind
 from voiceagent.sandbox.live.outbox import ClientGone
 from voiceagent.sandbox.live.record import SessionRecord
 from voiceagent.sandbox.live.session import Session
@@ -19,6 +20,10 @@ class Operated(Protocol):
     @property
     def records(self) -> list[SessionRecord]:
         """The sessions, oldest first."""
+
+    @property
+    def refused(self) -> int:
+        """Handshakes that a fault has refused."""
 
     def running(self, session_id: str) -> Session | None:
         """A session whose connection is open."""
@@ -37,6 +42,7 @@ def operator_routes(server: Operated) -> list[web.RouteDef]:
     """The routes under ``/operator``."""
     api = _OperatorApi(server)
     return [
+        web.get("/operator/info", api.info),
         web.get("/operator/sessions", api.sessions),
         web.get("/operator/sessions/{session_id}/audio", api.audio),
         web.post("/operator/sessions/{session_id}/emit", api.emit),
@@ -48,6 +54,13 @@ def operator_routes(server: Operated) -> list[web.RouteDef]:
 class _OperatorApi:
     def __init__(self, server: Operated) -> None:
         self._server = server
+
+    async def info(self, request: web.Request) -> web.Response:
+        """``GET /info``: which faults a scenario may have, and how many handshakes they have refused."""
+        faults = [str(kind) for kind in FaultKind]
+        return web.json_response(
+            {"server": "voiceagent-sandbox-live", "faults": faults, "refused": self._server.refused}
+        )
 
     async def sessions(self, request: web.Request) -> web.Response:
         """``GET /sessions``: everything that happened, per session."""

@@ -24,13 +24,49 @@ class EndOfSession(Exception):
 
 
 class Outbox:
-    """Sends messages to one client, as binary frames, which is what the real service does."""
+    """Sends messages to one client, as binary frames, which is what the real service does.
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    Args:
+        socket: The prepared WebSocket.
+        transport: What it goes over; None if that is gone already.
+    """
+
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         self._socket = socket
+        self._transport = transport
+        self._frozen: asyncio.Event | None = None
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing goes out any more."""
+        return self._frozen is not None
+
+    def freeze(self) -> None:
+        """Let nothing out any more: whoever sends waits until the connection is over."""
+        self._frozen = asyncio.Event()
+
+    def cut(self) -> None:
+        """Cut the connection, without a goodbye.
+
+        Raises:
+            ClientGone: always.
+        """
+        if self._transport is not None:
+            self._transport.abort()
+        raise ClientGone
 
     async def send(self, message: bytes) -> None:
         """Send one message.
+
+        Raises:
+            ClientGone: nobody takes it.
+        """
+        if self._frozen is not None:
+            await self._frozen.wait()
+        await self.send_now(message)
+
+    async def send_now(self, message: bytes) -> None:
+        """Send one message, also where nothing else goes out any more.
 
         Raises:
             ClientGone: nobody takes it.

@@ -11,8 +11,10 @@ import binascii
 import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+from voiceagent.sandbox.live.fields import Fields, ProtocolError
 from voiceagent.sandbox.live.models import Behavior
 
 OUTPUT_RATE = 24_000
@@ -25,19 +27,8 @@ INPUT_RATES = (8000, 48_000)
 """Least and most sample rate of caller audio in Hz."""
 
 
-MAX_DEPTH = 100
-"""Most objects and lists that stand inside each other in a message."""
-
-MAX_REASON = 200
-"""Characters of the longest error text: the client wrote part of it."""
-
-
-class ProtocolError(ValueError):
-    """The client sent what the protocol forbids. The text is fit for a close reason."""
-
-    def __init__(self, reason: str) -> None:
-        """``reason`` may hold what the client sent, also half a character, which cannot be sent back."""
-        super().__init__(reason[:MAX_REASON].encode(errors="replace").decode())
+MAX_MIME = 200
+"""Characters of a mime type that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +47,9 @@ class Setup:
         end_silence_ms: Silence that ends the caller's speech, if the client says.
         min_speech_ms: Speech that begins it, if the client says.
         interruptible: Whether the caller's speech interrupts the model.
+        resumes: Whether the client wants handles to go on with over another connection.
+        handle: Where it goes on; None begins a session.
+        history_first: Whether the first content is history only, also if it is complete.
     """
 
     raw: dict[str, Any]
@@ -69,6 +63,9 @@ class Setup:
     end_silence_ms: int | None = None
     min_speech_ms: int | None = None
     interruptible: bool = True
+    resumes: bool = False
+    handle: str | None = None
+    history_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,10 +85,19 @@ class TextInput:
 
 
 @dataclass(frozen=True)
-class Context:
-    """Turns of a conversation for the model to know; it answers later."""
+class Content:
+    """Turns of a conversation, each a role (``user`` or ``model``) and a text.
 
-    text: str
+    ``complete`` says whether they are to be answered; else the model is to know them.
+    """
+
+    turns: tuple[tuple[str, str], ...]
+    complete: bool
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "\n".join(text for _, text in self.turns)
 
 
 @dataclass(frozen=True)
@@ -128,91 +134,7 @@ class ToolResponses:
     responses: tuple[FunctionResponse, ...]
 
 
-Input = AudioInput | TextInput | Context | ActivityStart | ActivityEnd | AudioStreamEnd | ToolResponses
-
-
-class Fields:
-    """A JSON object whose keys may be in snake or camel case; ``name`` is where it stands in the message."""
-
-    def __init__(self, value: Any, name: str) -> None:
-        if not isinstance(value, dict):
-            raise ProtocolError(f"{name} must be an object, not {_type(value)}")
-        self.raw: dict[str, Any] = value
-        self._name = name
-        self._by_key = {key.replace("_", "").lower(): item for key, item in value.items()}
-
-    def has(self, key: str) -> bool:
-        """Whether the field is there and not null."""
-        return self._by_key.get(key.lower()) is not None
-
-    def get(self, key: str, kind: type | tuple[type, ...]) -> Any:
-        """The field, checked to be of ``kind``; None if it is not there or null."""
-        value = self._by_key.get(key.lower())
-        if value is None:
-            return None
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-            wanted = kind if isinstance(kind, type) else kind[0]
-            raise ProtocolError(f"{self._name}.{key} must be {_KINDS[wanted]}, not {_type(value)}")
-        if kind is int and isinstance(value, int) and not -(1 << 31) <= value < 1 << 31:
-            raise ProtocolError(f"{self._name}.{key} must be an integer of 32 bits")
-        return value
-
-    def object(self, key: str) -> Fields:
-        """A nested object; an empty one if it is not there."""
-        value = self.get(key, dict)
-        return Fields({} if value is None else value, f"{self._name}.{key}")
-
-    def objects(self, key: str) -> list[Fields]:
-        """A list of objects; empty if it is not there."""
-        items = self.get(key, list) or []
-        return [Fields(item, f"{self._name}.{key}[{index}]") for index, item in enumerate(items)]
-
-
-_KINDS = {str: "a string", int: "an integer", bool: "true or false", list: "a list", dict: "an object"}
-
-
-def _type(value: Any) -> str:
-    if isinstance(value, float):
-        return "a number"
-    return "null" if value is None else _KINDS[type(value)]
-
-
-def decode(frame: str | bytes) -> Fields:
-    """Parse a frame.
-
-    Raises:
-        ProtocolError: it is no JSON object.
-    """
-    try:
-        value = json.loads(frame)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError("Invalid JSON payload received") from error
-    if _openings(frame) > MAX_DEPTH and _too_deep(value):
-        raise ProtocolError("Invalid JSON payload received: it is nested too deep")
-    return Fields(value, "message")
-
-
-def _openings(frame: str | bytes) -> int:
-    """How deep a message can be at most."""
-    return (
-        frame.count("{") + frame.count("[")
-        if isinstance(frame, str)
-        else frame.count(b"{") + frame.count(b"[")
-    )
-
-
-def _too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        inside = (
-            each.values() if isinstance(each, dict) else each
-            for each in level
-            if isinstance(each, dict | list)
-        )
-        level = [item for items in inside for item in items]
-        if not level:
-            return False
-    return True
+Input = AudioInput | TextInput | Content | ActivityStart | ActivityEnd | AudioStreamEnd | ToolResponses
 
 
 def decode_setup(message: Fields) -> Setup:
@@ -235,7 +157,7 @@ def decode_setup(message: Fields) -> Setup:
     setup.get("systemInstruction", (dict, str))
     realtime = setup.object("realtimeInputConfig")
     detection = realtime.object("automaticActivityDetection")
-    for name in ("inputAudioTranscription", "outputAudioTranscription", "sessionResumption"):
+    for name in ("inputAudioTranscription", "outputAudioTranscription"):
         setup.object(name)
     return Setup(
         raw=setup.raw,
@@ -249,6 +171,9 @@ def decode_setup(message: Fields) -> Setup:
         end_silence_ms=detection.get("silenceDurationMs", int),
         min_speech_ms=detection.get("prefixPaddingMs", int),
         interruptible=realtime.get("activityHandling", str) != "NO_INTERRUPTION",
+        resumes=setup.has("sessionResumption"),
+        handle=setup.object("sessionResumption").get("handle", str) or None,
+        history_first=bool(setup.object("historyConfig").get("initialHistoryInClientContent", bool)),
     )
 
 
@@ -270,6 +195,9 @@ def decode_inputs(message: Fields) -> list[Input]:
     Raises:
         ProtocolError: a field has the wrong type, or it is a second setup.
     """
+    audio = _plain_audio(message.raw)
+    if audio is not None:
+        return [audio]
     if message.has("setup"):
         raise ProtocolError("setup may be sent only once")
     inputs: list[Input] = []
@@ -302,11 +230,9 @@ def _realtime(fields: Fields) -> list[Input]:
     return inputs
 
 
-_STANDARD_ALPHABET = str.maketrans("-_", "+/")
-
-
-def _audio(blob: Fields) -> AudioInput | None:
-    mime = blob.get("mimeType", str) or "audio/pcm"
+@lru_cache
+def _rate(mime: str) -> int | None:
+    """The sample rate that a mime type names; None if it is not audio. Each chunk brings the same one."""
     if not mime.startswith("audio/"):
         return None
     if not mime.startswith("audio/pcm"):
@@ -315,7 +241,34 @@ def _audio(blob: Fields) -> AudioInput | None:
     hertz = int(rate[1]) if rate else INPUT_RATE
     if not INPUT_RATES[0] <= hertz <= INPUT_RATES[1]:
         raise ProtocolError(f"audio rate must be {INPUT_RATES[0]} to {INPUT_RATES[1]}, not {hertz}")
-    data = (blob.get("data", str) or "").translate(_STANDARD_ALPHABET)
+    return hertz
+
+
+def _plain_audio(message: dict[str, Any]) -> AudioInput | None:
+    """The audio of a message that holds nothing else; None: it is to be read field by field.
+
+    Fifty messages a second are of this kind, for which that would be most of the server's work.
+    """
+    realtime = message.get("realtime_input") or message.get("realtimeInput")
+    if len(message) != 1 or type(realtime) is not dict or len(realtime) != 1:
+        return None
+    blob = realtime.get("audio")
+    if type(blob) is not dict or len(blob) != 2:
+        return None
+    data, mime = blob.get("data"), blob.get("mime_type") or blob.get("mimeType")
+    return _decoded(data, mime) if type(data) is str and type(mime) is str else None
+
+
+def _audio(blob: Fields) -> AudioInput | None:
+    return _decoded(blob.get("data", str) or "", blob.get("mimeType", str) or "audio/pcm")
+
+
+def _decoded(data: str, mime: str) -> AudioInput | None:
+    hertz = _rate(mime[:MAX_MIME])
+    if hertz is None:
+        return None
+    # Both alphabets of base64 (RFC 4648) are in use.
+    data = data.replace("-", "+").replace("_", "/")
     try:
         pcm = binascii.a2b_base64(data + "=" * (-len(data) % 4), strict_mode=True) if data else b""
     except ValueError as error:
@@ -323,15 +276,14 @@ def _audio(blob: Fields) -> AudioInput | None:
     return AudioInput(pcm[: len(pcm) // 2 * 2], hertz)
 
 
-def _content(fields: Fields) -> TextInput | Context:
-    texts = [
-        part.get("text", str) or ""
+def _content(fields: Fields) -> Content:
+    turns = [
+        (turn.get("role", str) or "user", part.get("text", str) or "")
         for turn in fields.objects("turns")
         for part in turn.objects("parts")
         if part.has("text")
     ]
-    text = "\n".join(texts)
-    return TextInput(text, interrupts=True) if fields.get("turnComplete", bool) else Context(text)
+    return Content(tuple(turns), bool(fields.get("turnComplete", bool)))
 
 
 def _response(fields: Fields) -> FunctionResponse:

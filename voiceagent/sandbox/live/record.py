@@ -49,6 +49,8 @@ class SessionRecord:
         authenticated: Whether the client sent an API key or a token. The key itself is not kept.
         tool_responses: Function responses as received; the latest 1000, up to 4 MB, as with texts.
         texts: Texts that the client sent, in realtime input or as content.
+        turns: Turns that it sent as content, each ``{role, text}``; kept as the texts are.
+        resumed: Id of the session that this one goes on from; None if it began by itself.
         audio_bytes: Bytes of caller audio received, at the client's rate.
         violations: What the client sent that is malformed.
         closed: Whether the connection is over.
@@ -64,6 +66,8 @@ class SessionRecord:
         self.authenticated = authenticated
         self.tool_responses = Latest()
         self.texts = Latest()
+        self.turns = Latest()
+        self.resumed: str | None = None
         self.audio_bytes = 0
         self.violations = Violations(f"live session {session_id}")
         self.closed = False
@@ -114,6 +118,8 @@ class SessionRecord:
             "setup": self.setup,
             "tool_responses": list(self.tool_responses),
             "texts": list(self.texts),
+            "turns": list(self.turns),
+            "resumed": self.resumed,
             "audio_bytes": self.audio_bytes,
             "violations": self.violations.snapshot(),
             "events": self.events,

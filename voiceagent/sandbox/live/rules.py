@@ -7,6 +7,9 @@ has gone on meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
 from voiceagent.sandbox.scenario import Rule, Scenario, Trigger
 from voiceagent.sandbox.speech import fit
 
@@ -26,6 +29,14 @@ def _phrases(rules: tuple[Rule, ...]) -> list[str]:
     return [rule.heard for rule in rules if rule.on is Trigger.CALLER_DONE and rule.heard is not None]
 
 
+@dataclass(frozen=True)
+class Place:
+    """How far a session has come with its rules."""
+
+    cursor: int
+    fired: frozenset[int]
+
+
 class RuleBook:
     """The rules of one session and how far it has come with them.
 
@@ -39,7 +50,6 @@ class RuleBook:
         self._rules = rules
         self._cursor = 0
         self._fired: set[int] = set()
-        self._owed: int | None = None
         # One phrase alone needs no understanding: whatever the caller says must be it.
         self.understands = understands and len(_phrases(rules)) > 1
 
@@ -68,18 +78,15 @@ class RuleBook:
                 return index
         return self._best([text], self._candidates())
 
-    def text(self, text: str) -> int | None:
-        """The rule for a later text. Text is exact: one that fits no ``heard`` is no other line.
+    def fitting(self, text: str) -> int | None:
+        """The rule that expects this very text of the caller."""
+        return self._best([text], self._candidates())
 
-        A text after a silent turn asks for that turn's answer, whatever it says.
-        """
+    def text(self, text: str) -> int | None:
+        """The rule for a later text. Text is exact: one that fits no ``heard`` is no other line."""
         candidates = self._candidates()
         best = self._best([text], candidates)
-        if best is not None:
-            return best
-        if self._owed is not None:
-            return self._owed
-        return self._without_heard(candidates)
+        return self._without_heard(candidates) if best is None else best
 
     def caller_done(self, said: list[str]) -> int | None:
         """The rule for a caller's turn; ``said`` is what was recognised, perhaps nothing."""
@@ -118,12 +125,56 @@ class RuleBook:
         """Use a rule up, and those that are passed over."""
         self._fired.add(index)
         self._cursor = max(self._cursor, index + 1)
-        self._owed = None
         return self._rules[index]
 
-    def owe(self, index: int) -> None:
-        """The rule's trigger came and the model stayed silent: the rule is still to come."""
-        self._owed = index
+    def fired(self, index: int) -> bool:
+        """Whether a rule has been used up by itself, and not only passed over."""
+        return index in self._fired
+
+    def all(self) -> range:
+        """The places of all rules."""
+        return range(len(self._rules))
+
+    def to_come(self) -> list[int]:
+        """The rules that have not fired: first those that are in line, then those passed over."""
+        waiting = [index for index in self.all() if index not in self._fired]
+        return sorted(waiting, key=lambda index: (index < self._cursor, index))
+
+    def caller_of(self, function: str, *, answered: Collection[int], since: int) -> int | None:
+        """The rule of which a call of a function may be.
+
+        The latest that fired and is not ``answered``, else the first from ``since`` on that is not.
+        """
+        callers = [index for index in self.all() if self._calls(index, function)]
+        waiting = [index for index in callers if index not in answered]
+        fired = [index for index in waiting if index in self._fired]
+        if fired:
+            return fired[-1]
+        return next((index for index in waiting if index >= since), None)
+
+    def calls(self, function: str) -> bool:
+        """Whether any rule calls a function."""
+        return any(self._calls(index, function) for index in self.all())
+
+    def told_result(self, caller: int) -> bool:
+        """Whether a rule for the results of ``caller`` has fired, before the next rule that calls."""
+        for index in range(caller + 1, len(self._rules)):
+            if self._rules[index].on is Trigger.TOOL_RESULT and index in self._fired:
+                return True
+            if self._rules[index].calls:
+                break
+        return False
+
+    def place(self) -> Place:
+        """How far the session has come."""
+        return Place(self._cursor, frozenset(self._fired))
+
+    def go_to(self, place: Place) -> None:
+        """Stand where another session stood."""
+        self._cursor, self._fired = place.cursor, set(place.fired)
+
+    def _calls(self, index: int, function: str) -> bool:
+        return any(call.name == function for call in self._rules[index].calls)
 
     def _candidates(self) -> list[int]:
         return [

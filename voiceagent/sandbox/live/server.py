@@ -16,13 +16,14 @@ from aiohttp import web
 from voiceagent.sandbox.listening import cannot_listen, check_port
 from voiceagent.sandbox.live.certificates import make_certificate
 from voiceagent.sandbox.live.operator import operator_routes
+from voiceagent.sandbox.live.playing import Playing
 from voiceagent.sandbox.live.protocol import OUTPUT_RATE
 from voiceagent.sandbox.live.record import SessionRecord
-from voiceagent.sandbox.live.rules import expected_phrases
+from voiceagent.sandbox.live.resumption import HandleStore
 from voiceagent.sandbox.live.session import Session
 from voiceagent.sandbox.live.text import text_routes
 from voiceagent.sandbox.scenario import Scenario
-from voiceagent.sandbox.speech import Recogniser, speak, voice_for
+from voiceagent.sandbox.speech import speak, voice_for
 from voiceagent.sandbox.speech.extra import need
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ class LiveServer:
         self._stack = AsyncExitStack()
         self._records: deque[SessionRecord] = deque(maxlen=MAX_RECORDS)
         self._sessions: dict[str, Session] = {}
+        self._handles = HandleStore()
+        self._refused = 0
         self._made = 0
         self._ca_file: Path | None = None
         self.set_scenario(scenario or Scenario())
@@ -97,18 +100,22 @@ class LiveServer:
         """What happened in the sessions, oldest first."""
         return list(self._records)
 
+    @property
+    def refused(self) -> int:
+        """Handshakes that a fault has refused, since the last reset."""
+        return self._refused
+
     def running(self, session_id: str) -> Session | None:
         """The session of that id, if its connection is open."""
         return self._sessions.get(session_id)
 
     def play(self, scenario: Scenario) -> None:
         """Use a scenario for the sessions that are set up from now on, until a reset."""
-        self._scenario = scenario
-        self._recogniser = Recogniser(expected_phrases(scenario))
+        self._playing = Playing(scenario)
 
     async def prepare(self) -> None:
         """Render the sentences of the scenario in English, so that no session in it waits for them."""
-        for rule in self._scenario.model:
+        for rule in self._playing.scenario.model:
             if rule.say is not None:
                 await asyncio.to_thread(speak, rule.say, sample_rate=OUTPUT_RATE, voice=voice_for("en"))
 
@@ -116,6 +123,8 @@ class LiveServer:
         """End all sessions, forget them, and go back to the scenario of :meth:`set_scenario`."""
         await self._close_sessions("the operator resets the server")
         self._records.clear()
+        self._handles.clear()
+        self._refused = 0
         self.play(self._first_scenario)
 
     async def __aenter__(self) -> LiveServer:
@@ -128,7 +137,7 @@ class LiveServer:
             sockets = [stack.enter_context(self._listen(port)) for port in self._ports]
             self._ports = (sockets[0].getsockname()[1], sockets[1].getsockname()[1])
             app = web.Application()
-            app.add_routes([*operator_routes(self), *text_routes(lambda: self._scenario)])
+            app.add_routes([*operator_routes(self), *text_routes(lambda: self._playing.scenario)])
             app.add_routes([web.get("/{path:.*}", self._connect)])
             await self.prepare()
             runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
@@ -177,12 +186,22 @@ class LiveServer:
                 text="This is a Gemini Live server: connect with a WebSocket, or see /operator/sessions.\n",
                 headers={"Upgrade": "websocket"},
             )
+        status = self._playing.refusal()
+        if status is not None:
+            self._refused += 1
+            return web.Response(status=status, text="The scenario refuses the connection.\n")
         await websocket.prepare(request)
         self._made += 1
         session_id = f"session-{self._made}"
         record = SessionRecord(session_id, authenticated=_has_credentials(request))
         self._remember(record)
-        session = Session(websocket, scenario=self._scenario, recogniser=self._recogniser, record=record)
+        session = Session(
+            websocket,
+            request.transport,
+            playing=self._playing,
+            handles=self._handles,
+            record=record,
+        )
         self._sessions[session_id] = session
         try:
             await session.run()

@@ -10,17 +10,20 @@ import logging
 
 from aiohttp import WSMsgType, web
 
+from voiceagent.sandbox.fault import FaultKind
 from voiceagent.sandbox.live import protocol
 from voiceagent.sandbox.live.conversation import Conversation
-from voiceagent.sandbox.live.faults import Faults
+from voiceagent.sandbox.live.faults import FaultPlan, Faults
+from voiceagent.sandbox.live.fields import Fields, ProtocolError, decode
 from voiceagent.sandbox.live.hearing import Hearing
 from voiceagent.sandbox.live.models import traits_of
 from voiceagent.sandbox.live.outbox import ClientGone, EndOfSession, Outbox
-from voiceagent.sandbox.live.protocol import Fields, ProtocolError, Setup
+from voiceagent.sandbox.live.playing import Playing
+from voiceagent.sandbox.live.protocol import Setup
 from voiceagent.sandbox.live.record import SessionRecord
+from voiceagent.sandbox.live.resumption import UNKNOWN, HandleStore, Snapshot, Story
 from voiceagent.sandbox.live.rules import RuleBook
-from voiceagent.sandbox.scenario import Scenario
-from voiceagent.sandbox.speech import Recogniser, SpeechDetector, is_understood
+from voiceagent.sandbox.speech import SpeechDetector, is_understood
 from voiceagent.sandbox.speech.detector import END_SILENCE_MS, MIN_SPEECH_MS
 
 logger = logging.getLogger(__name__)
@@ -40,24 +43,26 @@ class Session:
 
     Args:
         socket: The prepared WebSocket.
-        scenario: What the model does.
-        recogniser: Understands the phrases of that scenario; shared by its sessions.
+        transport: What it goes over.
+        playing: What the model does, unless the client goes on with a session that plays something else.
+        handles: Where sessions can be gone on with.
         record: Where everything is noted.
     """
 
     def __init__(
         self,
         socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
         *,
-        scenario: Scenario,
-        recogniser: Recogniser,
+        playing: Playing,
+        handles: HandleStore,
         record: SessionRecord,
     ) -> None:
         self.record = record
         self._socket = socket
-        self._scenario = scenario
-        self._recogniser = recogniser
-        self._outbox = Outbox(socket)
+        self._playing = playing
+        self._handles = handles
+        self._outbox = Outbox(socket, transport)
         self._ending: asyncio.Future[EndOfSession] = asyncio.get_running_loop().create_future()
         self._over = asyncio.Event()
 
@@ -103,7 +108,7 @@ class Session:
             ClientGone: the connection is over.
         """
         self.record.note("emitted")
-        await self._outbox.send(message)
+        await self._outbox.send_now(message)
 
     async def _closed_from_outside(self) -> None:
         raise await self._ending
@@ -125,17 +130,62 @@ class Session:
         setup = await self._receive_setup()
         if setup is None:
             return
-        rules = RuleBook(self._scenario.model, understands=is_understood(setup.language))
+        resumed = self._resumed(setup)
+        story = Story(self._playing) if resumed is None else resumed.story
+        story.newest = number = story.playing.connected()
+        faults = Faults(
+            story.faults,
+            FaultPlan(story.playing.faults_of_connection(number)),
+            newest=lambda: story.newest == number,
+            outbox=self._outbox,
+            record=self.record,
+        )
+        if faults.take(FaultKind.NO_SETUP_COMPLETE):
+            while await self._receive() is not None:
+                pass
+            return
+        rules = RuleBook(story.playing.scenario.model, understands=is_understood(setup.language))
         if rules.understands:
-            await self._recogniser.prepare()
+            await story.playing.recogniser.prepare()
         detector = await self._detector(setup)
         try:
             complete = {"setupComplete": {"sessionId": self.record.session_id}}
             await self._outbox.send(protocol.encode(complete))
-            await self._converse(setup, rules, detector, tasks)
+            conversation = Conversation(
+                setup=setup,
+                traits=traits_of(setup.model),
+                rules=rules,
+                resumed=resumed,
+                story=story,
+                handles=self._handles,
+                faults=faults,
+                outbox=self._outbox,
+                record=self.record,
+            )
+            hearing = Hearing(
+                detector=detector,
+                recogniser=story.playing.recogniser,
+                conversation=conversation,
+                record=self.record,
+                tasks=tasks,
+            )
+            tasks.create_task(conversation.run())
+            tasks.create_task(faults.run())
+            await self._listen(conversation, hearing)
         finally:
             if detector is not None:
                 detector.close()
+
+    def _resumed(self, setup: Setup) -> Snapshot | None:
+        """The moment at which the client goes on."""
+        if setup.handle is None:
+            return None
+        snapshot = self._handles.find(setup.handle)
+        if snapshot is None:
+            raise EndOfSession(UNKNOWN, "session not found")
+        self.record.resumed = snapshot.session_id
+        self.record.note("resumed", session=snapshot.session_id)
+        return snapshot
 
     async def _receive_setup(self) -> Setup | None:
         deadline = asyncio.timeout(SETUP_TIMEOUT)
@@ -163,29 +213,6 @@ class Session:
             end_silence_ms=setup.end_silence_ms or END_SILENCE_MS,
         )
 
-    async def _converse(
-        self, setup: Setup, rules: RuleBook, detector: SpeechDetector | None, tasks: asyncio.TaskGroup
-    ) -> None:
-        faults = Faults(self._scenario.faults, outbox=self._outbox, record=self.record)
-        conversation = Conversation(
-            setup=setup,
-            traits=traits_of(setup.model),
-            rules=rules,
-            faults=faults,
-            outbox=self._outbox,
-            record=self.record,
-        )
-        hearing = Hearing(
-            detector=detector,
-            recogniser=self._recogniser,
-            conversation=conversation,
-            record=self.record,
-            tasks=tasks,
-        )
-        tasks.create_task(conversation.run())
-        tasks.create_task(faults.run())
-        await self._listen(conversation, hearing)
-
     async def _listen(self, conversation: Conversation, hearing: Hearing) -> None:
         while (message := await self._receive()) is not None:
             try:
@@ -201,9 +228,12 @@ class Session:
                         self.record.texts.append(item.text)
                         self.record.note("text", text=item.text)
                         conversation.text(item)
-                    case protocol.Context():
+                    case protocol.Content():
                         self.record.texts.append(item.text)
-                        self.record.note("context", text=item.text)
+                        for role, text in item.turns:
+                            self.record.turns.append({"role": role, "text": text})
+                        self.record.note("text" if item.complete else "context", text=item.text)
+                        conversation.content(item)
                     case protocol.ToolResponses():
                         for response in item.responses:
                             self.record.tool_responses.append(response.raw)
@@ -220,7 +250,7 @@ class Session:
         """The next message; None when the connection is over. What is no message is counted and dropped."""
         while (frame := await self._socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
             try:
-                return protocol.decode(frame.data)
+                return decode(frame.data)
             except ProtocolError as error:
                 self.record.violations.add(str(error))
         if frame.type is WSMsgType.ERROR:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum, auto
 
+from voiceagent.sandbox.fault import FaultKind
 from voiceagent.sandbox.live import protocol
 from voiceagent.sandbox.live.calls import CallGroup
 from voiceagent.sandbox.live.outbox import Outbox
@@ -54,7 +55,6 @@ class Turn:
         group: The calls it waits for, in state CALLING.
         playback_end: Loop time at which everything generated so far will have been played.
         audio_seconds: Length of the audio generated.
-        muted: Whether its audio is digital silence.
     """
 
     def __init__(
@@ -64,15 +64,13 @@ class Turn:
         *,
         voice: str,
         transcribes: bool,
-        muted: bool,
-        broken_off: bool,
+        flaws: frozenset[FaultKind],
     ) -> None:
         self.state = TurnState.GENERATING
         self.group: CallGroup | None = None
         self.playback_end = asyncio.get_running_loop().time()
         self.audio_seconds = 0.0
-        self.muted = muted
-        self._broken_off = broken_off
+        self._flaws = flaws
         self._outbox = outbox
         self._record = record
         self._voice = voice
@@ -109,22 +107,34 @@ class Turn:
 
     async def say(self, text: str) -> None:
         """Speak: audio in messages of 40 ms at 4x, with the words in step."""
+        if FaultKind.TEXT_TURN in self._flaws:
+            parts = [{"text": text}]
+            await self._outbox.send(protocol.content(modelTurn={"role": "model", "parts": parts}))
+            return
         loop = asyncio.get_running_loop()
         pcm = await asyncio.to_thread(speak, text, sample_rate=protocol.OUTPUT_RATE, voice=self._voice)
-        if self.muted:
+        if FaultKind.ZERO_AMPLITUDE in self._flaws:
             pcm = bytes(len(pcm))
         chunks = [pcm[at : at + _MESSAGE_BYTES] for at in range(0, len(pcm), _MESSAGE_BYTES)]
         pieces = spread(text if self.audio_seconds == 0 else " " + text, len(chunks))
         began = loop.time()
         for index, chunk in enumerate(chunks):
             await asyncio.sleep(began + index * MESSAGE_SECONDS / GENERATION_SPEED - loop.time())
-            if self._broken_off and index >= len(chunks) / 2:
-                self.interrupt()
+            if index >= len(chunks) / 2:
+                await self._break_off()
             if self.state is TurnState.INTERRUPTED:
                 return
             await self._send_audio(chunk)
             if self._transcribes and index in pieces:
                 await self._outbox.send(protocol.content(outputTranscription={"text": pieces[index]}))
+
+    async def _break_off(self) -> None:
+        """What may happen in the middle of an answer."""
+        if FaultKind.PHANTOM_INTERRUPT in self._flaws:
+            self.interrupt()
+        elif FaultKind.STALL in self._flaws:
+            # Only an interruption ends this, or the end of the connection.
+            await asyncio.Event().wait()
 
     async def _send_audio(self, pcm: bytes) -> None:
         now = asyncio.get_running_loop().time()

@@ -14,8 +14,14 @@ TOKENS_PER_SECOND = 25
 class Usage:
     """Counts one session. The prompt of a turn is all that was heard and said before it, as in a context."""
 
-    def __init__(self) -> None:
-        self._context_seconds = 0.0
+    def __init__(self, context_seconds: float = 0.0) -> None:
+        """``context_seconds`` is what the context holds already."""
+        self._context_seconds = context_seconds
+
+    @property
+    def context_seconds(self) -> float:
+        """Audio in the context."""
+        return self._context_seconds
 
     def heard(self, seconds: float) -> None:
         """Count caller audio."""
