@@ -82,7 +82,7 @@ wheel: .venv/.dev-ready
 	$(BIN)/python -m hatchling build -d dist
 
 clean:
-	rm -rf .venv .tools dist docs/_build artifacts calls
+	rm -rf .venv .tools build dist docs/_build artifacts calls
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

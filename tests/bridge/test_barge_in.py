@@ -197,7 +197,7 @@ async def test_with_barge_in_off_the_answer_is_heard_to_its_end_and_the_caller_i
         (record,) = phone.live.records
         assert phone.seen(BargeIn) == []
     assert [(start, end) for _, start, end in heard_parts(heard, spoken)] == [(0, len(spoken) // 2)]
-    assert record.setup["realtimeInputConfig"]["activityHandling"] == "NO_INTERRUPTION"
+    assert "NO_INTERRUPTION" in str(record.setup["realtimeInputConfig"])
     assert loud_ms(record.audio, 16000), "the model has heard the caller"
 
 

@@ -141,7 +141,7 @@ class Interruption:
             self._answers.changed()
             return False
         unheard = self._answers.interruptible()
-        nobody = not self._meter.speaking and self._meter.quiet_ms >= _NOISE_MS
+        nobody = self._nobody_spoke()
         guarded = any(self._guard.holds(turn) for turn in unheard)
         if unheard and not guarded:
             self._silence(unheard)
@@ -156,8 +156,13 @@ class Interruption:
         self._player.silence(unheard)
         first = unheard[0]
         self._parts.observe(BargeIn(self._parts.clock(), first.number, first.heard_ms(0)))
-        if self._settings.tell_heard and (self._meter.speaking or self._meter.quiet_ms < _NOISE_MS):
+        if self._settings.tell_heard and not self._nobody_spoke():
             self._note(prompts.cut_off(" ".join(turn.text_heard(0) for turn in unheard).strip()))
+
+    def _nobody_spoke(self) -> bool:
+        """Whether the caller has made no sound lately."""
+        meter = self._meter
+        return not meter.speaking and (not meter.spoke or meter.quiet_ms >= _NOISE_MS)
 
     def _go_on_after_noise(self, turn: Turn, guarded: bool) -> None:
         if self._going_on is not None and not self._going_on.done():
