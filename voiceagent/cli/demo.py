@@ -30,6 +30,7 @@ from voiceagent.cli.scripts import CallScript, read_call_script
 from voiceagent.live import LiveError
 from voiceagent.live.genai import KEYS, LIVE_URL, GenaiConnector
 from voiceagent.report import CallReport, EndReason
+from voiceagent.report.page import PAGE
 from voiceagent.sandbox.operator import Operator, OperatorError
 from voiceagent.service import EXPECTED_ERRORS, Service
 
@@ -84,6 +85,8 @@ def run_demo(name: str | None, output: Path) -> None:
         raise CommandError(error) from None
     kept = output / folder.name / report.call_id
     console.print(f"report     {kept / 'report.json'}", soft_wrap=True)
+    if (folder / report.call_id / PAGE).exists():
+        console.print(f"page       {kept / PAGE}  (open it in a browser)", soft_wrap=True)
     if report.audio is not None:
         heard = "caller, then both parties" if report.ended is EndReason.CONFERENCE_ENDED else "caller"
         console.print(f"recording  {kept / report.audio}  ({heard} left, agent right)", soft_wrap=True)

@@ -31,7 +31,17 @@ from voiceagent.report.moments import (
 )
 from voiceagent.report.recording import CallRecording
 from voiceagent.report.redaction import redacted
-from voiceagent.report.report import CallReport, Line, ReportWriter, ToolUse, TurnTiming
+from voiceagent.report.report import (
+    CallReport,
+    EventKind,
+    Line,
+    ReportEvent,
+    ToolUse,
+    TurnTiming,
+    lines_of,
+    read_report,
+)
+from voiceagent.report.writer import ReportWriter
 
 __all__ = [
     "AgentText",
@@ -43,6 +53,7 @@ __all__ = [
     "CallerText",
     "EndReason",
     "Ended",
+    "EventKind",
     "FirstAudio",
     "IdlePrompted",
     "KeysPressed",
@@ -53,6 +64,7 @@ __all__ = [
     "Observer",
     "PlaybackPaused",
     "PlaybackResumed",
+    "ReportEvent",
     "ReportWriter",
     "ToolFinished",
     "ToolStarted",
@@ -63,5 +75,7 @@ __all__ = [
     "TurnTiming",
     "UsageCounted",
     "Whispered",
+    "lines_of",
+    "read_report",
     "redacted",
 ]

@@ -66,10 +66,16 @@ class FirstAudio(Moment):
 
 @dataclass(frozen=True, slots=True)
 class AgentText(Moment):
-    """A piece of what the agent says."""
+    """A piece of what the agent says.
+
+    ``part`` counts from 0, and goes up where a tool parts the answer. ``offset_ms`` is where in the answer's
+    audio the piece begins.
+    """
 
     turn: int
     text: str
+    part: int = 0
+    offset_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class TurnEnded(Moment):
     """An answer is over. ``text`` is what the caller heard of it.
 
     Of ``generated_ms`` of audio ``sent_ms`` went onto the line, and ``heard_ms`` came out of it.
+    ``parts`` has the text as tools part it: one string for each :attr:`AgentText.part`.
     """
 
     turn: int
@@ -93,6 +100,7 @@ class TurnEnded(Moment):
     heard_ms: float
     interrupted: bool
     sent_ms: float = 0.0
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +142,13 @@ class IdlePrompted(Moment):
 
 @dataclass(frozen=True, slots=True)
 class KeysPressed(Moment):
-    """The caller pressed keys of the telephone: ``0`` to ``9``, ``*``, ``#``, ``A`` to ``D``."""
+    """The caller pressed keys of the telephone: ``0`` to ``9``, ``*``, ``#``, ``A`` to ``D``.
+
+    ``at_ms`` is when they began. ``collected`` says that a tool asked for them; a secret has ``•`` for each.
+    """
 
     digits: str
+    collected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from voiceagent.report.moments import (
     AgentText,
     CallerText,
     Ended,
+    KeysPressed,
     Moment,
     ToolFinished,
     ToolStarted,
@@ -21,8 +22,13 @@ from voiceagent.report.moments import (
 def redacted(moment: Moment, redact: Callable[[str], str]) -> Moment:
     """The moment with everything that was said, written or given as a reason passed through ``redact``."""
     match moment:
-        case CallerText() | AgentText() | TurnEnded():
+        case CallerText() | AgentText():
             return replace(moment, text=redact(moment.text))
+        case TurnEnded():
+            parts = tuple(redact(part) for part in moment.parts)
+            return replace(moment, text=redact(moment.text), parts=parts)
+        case KeysPressed():
+            return replace(moment, digits=redact(moment.digits))
         case ToolStarted():
             return replace(moment, arguments=_values(moment.arguments, redact))
         case ToolFinished():
