@@ -285,43 +285,6 @@ def test_a_subclass_can_replace_and_remove_tools() -> None:
     assert declaration.description == "End the call with a summary."
 
 
-class Ringing:
-    """A call on which every transfer takes ten seconds."""
-
-    def hang_up_after_goodbye(self, reason: str) -> bool:
-        raise AssertionError
-
-    async def transfer(self, ring_seconds: int, note: str, *, brief: bool, stay: bool) -> str | None:
-        await asyncio.sleep(10)
-        return "CALL_UNANSWERED"
-
-    async def whisper(self) -> str | None:
-        raise AssertionError
-
-    async def heard_out(self) -> None:
-        raise AssertionError
-
-    def tell(self, text: str) -> None:
-        raise AssertionError
-
-
-@pytest.mark.parametrize(("more", "result"), [(3, "Nobody answered"), (5, "took too long")])
-@virtual_time
-async def test_the_time_of_a_transfer_does_not_count_against_the_tool(more: float, result: str) -> None:
-    @tool(timeout=5)
-    async def put_through(call: CallContext) -> str:
-        """Put the caller through."""
-        await asyncio.sleep(1)
-        said = await call.transfer()
-        await asyncio.sleep(more)
-        return said
-
-    answer = await box(put_through).run(
-        ToolCall("1", "put_through", {}), CallContext("call-1", controls=Ringing())
-    )
-    assert result in str(answer)
-
-
 async def test_outside_of_a_call_the_call_cannot_be_driven() -> None:
     assert await CALL.end() == "not on a call"
     assert await CALL.transfer() == "not on a call"
@@ -364,11 +327,6 @@ def no_schema(x: threading.Thread) -> None:
 def test_what_cannot_be_a_tool_is_refused_at_the_start(function: object, said: str) -> None:
     with pytest.raises(TypeError, match=said.replace("*", r"\*")):
         box(function)
-
-
-def test_a_timeout_must_be_positive() -> None:
-    with pytest.raises(ValueError, match="timeout must be a positive number"):
-        tool(timeout=0)
 
 
 def test_the_caller_number_is_not_in_a_repr() -> None:

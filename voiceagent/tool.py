@@ -7,49 +7,35 @@ shown to the model.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import NoneType
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_type_hints, overload
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints, overload
 
 import docstring_parser
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 
 from voiceagent.adk.context import is_tool_context, tool_context
 from voiceagent.context import CallContext as CallContext
 from voiceagent.context import ToolError as ToolError
-from voiceagent.context import deadline_of_tool, is_own_cancellation
 from voiceagent.live import ToolDeclaration
+from voiceagent.tool_options import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
+from voiceagent.tool_options import Ability as Ability
+from voiceagent.tool_options import LateResult, When
+from voiceagent.tool_options import ToolOptions as ToolOptions
+from voiceagent.tool_policy import FILLER_AFTER, MAX_RESULT
+from voiceagent.tool_run import guarded as guarded
+from voiceagent.tool_run import in_thread
+from voiceagent.words import Words
 
 logger = logging.getLogger(__name__)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _MARK = "__voiceagent_tool__"
-
-DEFAULT_TIMEOUT = 30.0
-"""Seconds a tool may take unless it says otherwise: longer silences lose callers."""
-
-Ability = Literal["transfer", "whisper", "dtmf"]
-"""What a line may or may not be able to do; see :class:`voiceagent.call.base.Capabilities`."""
-
-
-@dataclass(frozen=True)
-class ToolOptions:
-    """What ``@tool`` was told; see there."""
-
-    name: str | None = None
-    timeout: float = DEFAULT_TIMEOUT
-    requires: Ability | None = None
-    secret: tuple[str, ...] = ()
 
 
 @overload
@@ -59,18 +45,17 @@ def tool(
     *,
     name: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
+    late: LateResult = "drop",
     requires: Ability | None = None,
     secret: Sequence[str] = (),
+    cancel_on_interruption: bool = False,
+    blocking: bool | None = None,
+    scheduling: When | None = None,
+    filler: Words | None = None,
+    filler_after: float = FILLER_AFTER,
+    max_result: int = MAX_RESULT,
 ) -> Callable[[_Function], _Function]: ...
-def tool(
-    function: Any = None,
-    /,
-    *,
-    name: str | None = None,
-    timeout: float = DEFAULT_TIMEOUT,
-    requires: Ability | None = None,
-    secret: Sequence[str] = (),
-) -> Any:
+def tool(function: Any = None, /, **options: Any) -> Any:
     """Mark a function or method as a tool of the model. It stays callable as it is.
 
     The docstring is written for the model: its first paragraphs say what the tool does, the ``Args``
@@ -79,19 +64,34 @@ def tool(
 
     Args:
         function: The function, where the decorator is used without brackets.
-        name: Name shown to the model; the function's own by default.
-        timeout: Seconds after which the call is cancelled and the model is told so.
-        requires: Offer the tool only on lines that can do this.
-        secret: Names of parameters whose values are kept from reports, hooks and displays, such as a code.
-    """
-    if timeout <= 0:
-        raise ValueError(f"timeout must be a positive number of seconds, not {timeout}")
+        options: As keywords, all of them optional:
 
-    if isinstance(secret, str):
-        raise TypeError(f"secret is a list of parameter names, such as [{secret!r}]")
+            - ``name``: name shown to the model; the function's own by default.
+            - ``timeout``: seconds after which the call is cancelled and the model is told so; 30 by default.
+            - ``late``: what becomes of a result that would come after the timeout. ``"drop"``, the default:
+              the tool is cancelled. ``"tell"``: it goes on, for five minutes more, and the model is told of
+              the result when it is there and nobody speaks.
+            - ``requires``: offer the tool only on lines that can do this.
+            - ``secret``: names of parameters whose values are kept from reports, hooks and displays, such as
+              a code.
+            - ``cancel_on_interruption``: stop the tool when the caller interrupts an answer.
+            - ``blocking``: whether the model says nothing before it has the result, where its family lets one
+              choose; None, the default, leaves it to the model.
+            - ``scheduling``: when a model that does not wait speaks of the result: ``"when_idle"``,
+              ``"interrupt"`` or ``"silent"``.
+            - ``filler``: what the caller hears while they wait for the result, once per call of the tool.
+            - ``filler_after``: seconds of silence before that; 1.5 by default.
+            - ``max_result``: characters of JSON that the model is given at most, 16,000 by default; a longer
+              result is cut.
+
+    Raises:
+        TypeError: an option is unknown, or of the wrong kind.
+        ValueError: an option has a value that makes no sense.
+    """
+    said = ToolOptions(**options)
 
     def mark(function: _Function) -> _Function:
-        setattr(function, _MARK, ToolOptions(name, timeout, requires, tuple(secret)))
+        setattr(function, _MARK, said)
         return function
 
     return mark if function is None else mark(function)
@@ -108,10 +108,6 @@ def unmarked_options(function: Callable[..., Any]) -> ToolOptions:
     return options if isinstance(options, ToolOptions) else ToolOptions()
 
 
-_threads = ThreadPoolExecutor(64, thread_name_prefix="tool")
-"""For sync tools. The event loop's own threads look up addresses: slow tools must not hold up other calls."""
-
-
 class _Signature(NamedTuple):
     """What is derived from a function once, however many calls use it."""
 
@@ -121,38 +117,6 @@ class _Signature(NamedTuple):
     """Parameters that the model fills, in the order of the fields of ``arguments``."""
     injected: tuple[tuple[str, Callable[[CallContext], object]], ...]
     """Parameters that the model never sees, and what fills each."""
-
-
-async def guarded(
-    name: str, timeout: float, context: CallContext, work: Callable[[], Awaitable[Any]]
-) -> dict[str, Any]:
-    """Do a tool's work; every failure becomes an ``error`` for the model, and so does taking too long.
-
-    Args:
-        name: Of the tool.
-        timeout: Seconds that it may take.
-        context: The call.
-        work: Returns what the model is to be told.
-    """
-    deadline = asyncio.timeout(timeout)
-    outer = deadline_of_tool.set(deadline)
-    try:
-        async with deadline:
-            result = await work()
-        return _response(result)
-    except ToolError as refusal:
-        return {"error": str(refusal)}
-    except (Exception, asyncio.CancelledError) as error:
-        if is_own_cancellation(error):
-            raise
-        if deadline.expired():
-            logger.warning("call %s: tool %s took over %g s", context.call_id, name, timeout)
-            return {"error": f"{name} took too long and was stopped"}
-        # The model can apologise and go on; the caller must not lose the call to a tool's defect.
-        logger.exception("call %s: tool %s failed", context.call_id, name)
-        return {"error": f"{name} failed; it cannot be used right now"}
-    finally:
-        deadline_of_tool.reset(outer)
 
 
 class Tool:
@@ -188,19 +152,21 @@ class Tool:
             return {"error": f"wrong arguments: {_readable(error)}"}
         given = dict(zip(self._signature.given, (value for _, value in checked), strict=True))
         given.update((parameter, fill(context)) for parameter, fill in self._signature.injected)
-        return await guarded(name, self.options.timeout, context, partial(self._call, given))
+        work = partial(self._call, given)
+        stoppable = inspect.iscoroutinefunction(self._function)
+        return await guarded(name, self.options.timeout, context, work, stoppable=stoppable)
 
     async def _call(self, given: dict[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self._function):
             return await self._function(**given)
-        call = partial(copy_context().run, self._function, **given)
-        result = await asyncio.get_running_loop().run_in_executor(_threads, call)
+        result = await in_thread(self._function, **given)
         return await result if isinstance(result, Awaitable) else result
 
 
 @lru_cache(maxsize=1024)
 def _signature(function: Callable[..., Any], method: bool) -> _Signature:
-    name = unmarked_options(function).name or str(getattr(function, "__name__", type(function).__name__))
+    options = unmarked_options(function)
+    name = options.name or str(getattr(function, "__name__", type(function).__name__))
     doc = docstring_parser.parse(inspect.getdoc(function) or "")
     description = f"{doc.short_description or ''}\n{doc.long_description or ''}".strip()
     if not description:
@@ -242,7 +208,8 @@ def _signature(function: Callable[..., Any], method: bool) -> _Signature:
         raise TypeError(
             f"tool {name}: a parameter's type cannot be described to a model: {error.message.splitlines()[0]}"
         ) from None
-    return _Signature(ToolDeclaration(name, description, schema), arguments, tuple(given), tuple(injected))
+    declaration = ToolDeclaration(name, description, schema, options.blocking)
+    return _Signature(declaration, arguments, tuple(given), tuple(injected))
 
 
 def _filler(hint: Any) -> Callable[[CallContext], object] | None:
@@ -252,15 +219,6 @@ def _filler(hint: Any) -> Callable[[CallContext], object] | None:
     if kind is CallContext:
         return lambda context: context
     return tool_context if is_tool_context(kind) else None
-
-
-_any = TypeAdapter(Any)
-
-
-def _response(result: Any) -> dict[str, Any]:
-    """What the model is given: JSON through and through, whatever the tool returned."""
-    plain = json.loads(_any.dump_json(result))
-    return plain if isinstance(plain, dict) else {"result": plain}
 
 
 def _readable(error: ValidationError) -> str:

@@ -11,7 +11,10 @@ from typing import Any, Protocol, runtime_checkable
 from voiceagent.adk.sources import adopt
 from voiceagent.call.base import Capabilities
 from voiceagent.live import ToolCall, ToolDeclaration
+from voiceagent.live.models import facts_about
 from voiceagent.tool import CallContext, Tool, ToolOptions, is_tool
+from voiceagent.tool_policy import ToolPolicy
+from voiceagent.words import Words
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +75,8 @@ class Toolbox:
 
     def __init__(self, tools: Iterable[Callable[..., Any] | AnyTool], capabilities: Capabilities) -> None:
         self._tools: dict[str, AnyTool] = {}
+        # By the id of the call.
+        self._brought: dict[str, AnyTool] = {}
         for member in tools:
             tool = member if isinstance(member, AnyTool) else Tool(member)
             required = tool.options.requires
@@ -84,8 +89,53 @@ class Toolbox:
 
     @property
     def declarations(self) -> tuple[ToolDeclaration, ...]:
-        """The tools as the model sees them."""
+        """The tools as a model sees them."""
         return tuple(tool.declaration for tool in self._tools.values())
+
+    def declared(self, model: str, words: Callable[[Words], str]) -> tuple[ToolDeclaration, ...]:
+        """The tools as the model of one call sees them.
+
+        Args:
+            model: Its name.
+            words: Gives a text in the language of the call.
+        """
+        return tuple(
+            tool.options.declared(tool.declaration, _waits(model, tool.declaration), words)
+            for tool in self._tools.values()
+        )
+
+    @property
+    def tools(self) -> Mapping[str, AnyTool]:
+        """The tools by name."""
+        return self._tools
+
+    def options(self, name: str) -> ToolOptions:
+        """The options of a tool; the defaults where there is none of that name."""
+        tool = self._tools.get(name)
+        return ToolOptions() if tool is None else tool.options
+
+    def bring(self, call_id: str, tool: AnyTool) -> None:
+        """Let one call of the model be run by a tool of the engine's own, whatever its name.
+
+        Args:
+            call_id: Id of the call.
+            tool: Runs it.
+        """
+        self._brought[call_id] = tool
+
+    def forget(self, call_id: str) -> None:
+        """That call is over."""
+        self._brought.pop(call_id, None)
+
+    def _tool(self, call: ToolCall) -> AnyTool | None:
+        return self._brought.get(call.id) or self._tools.get(call.name)
+
+    def policy(self, call: ToolCall, model: str, words: Callable[[Words], str]) -> ToolPolicy:
+        """How a call is handled; the other arguments are those of :meth:`declared`."""
+        tool = self._tool(call)
+        if tool is None:
+            return ToolPolicy()
+        return tool.options.policy(_waits(model, tool.declaration), words)
 
     def shown(self, call: ToolCall) -> dict[str, Any]:
         """The arguments of a call as reports and displays may show them.
@@ -93,9 +143,10 @@ class Toolbox:
         Where a tool has secret parameters, a model may give their values to the wrong tool or under another
         name: then whatever is not declared is hidden, too.
         """
-        if not any(tool.options.secret for tool in self._tools.values()):
+        tool = self._tool(call)
+        secretive = any(each.options.secret for each in self._tools.values())
+        if not secretive and (tool is None or not tool.options.secret):
             return dict(call.args)
-        tool = self._tools.get(call.name)
         declared = {} if tool is None else tool.declaration.parameters.get("properties", {})
         secret = () if tool is None else tool.options.secret
         return {
@@ -105,11 +156,16 @@ class Toolbox:
 
     async def run(self, call: ToolCall, context: CallContext) -> dict[str, Any]:
         """Run a tool call of the model; every failure becomes an ``error`` for it."""
-        tool = self._tools.get(call.name)
+        tool = self._tool(call)
         if tool is None:
             logger.warning("call %s: the model called %r, which is no tool", context.call_id, call.name)
             return {"error": f"there is no tool {call.name!r}; the tools are {', '.join(self._tools)}"}
         return await tool.run(call.args, context)
+
+
+def _waits(model: str, tool: ToolDeclaration) -> bool:
+    """Whether a model says nothing before it has the result of a tool."""
+    return facts_about(model).waits(tool.blocking)
 
 
 class Toolsets:
