@@ -100,3 +100,35 @@ def test_a_turn_that_is_never_ended_does_not_swallow_the_next_answer_for_ever() 
     turn.drop_late(9000)
     assert not turn.stale(3900)
     assert turn.stale(4100), "repeated interruptions do not begin anew"
+
+
+def said_around_a_tool(*pieces: str, after: int) -> Turn:
+    """An answer of 100 ms for each piece, in which a tool is called after so many of them."""
+    turn = Turn(1)
+    turn.begins_at(0)
+    for number, piece in enumerate(pieces):
+        if number == after:
+            turn.tool_called()
+        turn.add_text(piece)
+        turn.add_audio(100)
+    return turn
+
+
+def test_a_tool_parts_what_is_said_before_it_from_what_is_said_after() -> None:
+    turn = said_around_a_tool("Let me", " see.", " It is", " free.", after=2)
+
+    assert turn.parts == 2
+    assert turn.parts_heard(400) == ("Let me see.", "It is free.")
+    assert turn.parts_heard(300) == ("Let me see.", "It is")
+    assert turn.parts_heard(100) == ("Let me", "")
+    assert turn.text_heard(400) == "Let me see. It is free."
+
+
+def test_words_that_come_late_still_belong_before_the_tool() -> None:
+    turn = said_around_a_tool("Let", " me", " see.", " It is free.", after=1)
+    assert turn.parts_heard(400) == ("Let me see.", "It is free.")
+
+
+def test_a_tool_before_the_first_word_parts_nothing() -> None:
+    turn = said_around_a_tool("It is", " free.", " Shall I?", after=0)
+    assert (turn.parts, turn.parts_heard(300)) == (1, ("It is free. Shall I?",))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from voiceagent.agent import Words as Words
     from voiceagent.audio import SpeechMeter as SpeechMeter
     from voiceagent.context import CallContext as CallContext
+    from voiceagent.context import CollectedDigits as CollectedDigits
     from voiceagent.context import ToolError as ToolError
     from voiceagent.context import TransferResult as TransferResult
     from voiceagent.report import CallReport as CallReport
@@ -45,6 +46,7 @@ _HOME = {
     "AnyTool": "voiceagent.toolbox",
     "CallContext": "voiceagent.context",
     "CallReport": "voiceagent.report",
+    "CollectedDigits": "voiceagent.context",
     "Decision": "voiceagent.agent",
     "Line": "voiceagent.report",
     "Service": "voiceagent.service",

@@ -23,6 +23,8 @@ from voiceagent.words import fill, in_language
 if TYPE_CHECKING:
     from google.adk.agents import LlmAgent
 
+    from voiceagent.engine import Engine
+
 _STILL_THERE: Words = {
     "en": "Are you still there?",
     "de": "Sind Sie noch da?",
@@ -43,6 +45,13 @@ _IDLE_GOODBYE: Words = {
     "fr": "Je ne vous entends pas et je termine l'appel. Au revoir.",
     "es": "No le oigo, así que termino la llamada. Adiós.",
     "it": "Non la sento e chiudo la chiamata. Arrivederci.",
+}
+_GOODBYE: Words = {
+    "en": "Goodbye.",
+    "de": "Auf Wiederhören.",
+    "fr": "Au revoir.",
+    "es": "Adiós.",
+    "it": "Arrivederci.",
 }
 _LONGEST_GOODBYE: Words = {
     "en": "We have reached the longest time for a call, so I have to say goodbye.",
@@ -92,17 +101,24 @@ class VoiceAgent:
         greeting_interruptible: Whether the caller can interrupt the greeting, which may have to be heard.
         tell_heard: Whether the model is told where the caller interrupted it.
         answer_seconds: So long may the model owe the caller an answer before it is asked for it; then the
-            live session is opened anew.
+            live session is opened anew. None never asks: for agents that listen without a word.
         idle_seconds: So long may nobody say anything before the caller is asked whether they are there; None
             waits for ever.
         idle_prompts: What they are asked, one after the other.
         idle_goodbye: What they hear before the call ends, when they say nothing to all of these.
         longest_seconds: A call that reaches it is ended with a goodbye; None never ends one.
         longest_goodbye: What the caller hears then.
+        report_audio: Whether ``report.html`` plays the call. Spoken codes can be heard in it, which ``redact``
+            cannot change.
+        goodbye: What the caller hears where the model ends the call without a word.
         model: Name of a Gemini Live model.
         temperature: Sampling temperature; None for the service's default.
+        telemetry_numbers: Whether traces have the numbers of caller and callee, and not only their hashes.
+        telemetry_texts: Whether traces have what was said, and the arguments and results of tools.
         tools: More tools: functions, bound methods, objects whose ``@tool`` methods are all taken, and tools
             and toolsets of google-adk, such as those of an MCP server.
+        engine: What runs the calls; None is the model alone, :class:`voiceagent.adk.AdkEngine` lets ADK's agents,
+            callbacks and plugins take part.
     """
 
     instruction: Words = "You answer the phone. Be brief and friendly: your answers are spoken."
@@ -113,17 +129,22 @@ class VoiceAgent:
     barge_in: Literal["model", "local", "off"] = "model"
     greeting_interruptible: bool = True
     tell_heard: bool = False
-    answer_seconds: float = 6.0
+    answer_seconds: float | None = 6.0
     idle_seconds: float | None = 20.0
     idle_prompts: Sequence[Words] = (_STILL_THERE, _CANNOT_HEAR)
     idle_goodbye: Words = _IDLE_GOODBYE
     longest_seconds: float | None = 3600.0
     longest_goodbye: Words = _LONGEST_GOODBYE
+    report_audio: bool = True
+    goodbye: Words = _GOODBYE
     voice: str | None = None
     language: str | None = None
     model: str = DEFAULT_MODEL
     temperature: float | None = None
+    telemetry_numbers: bool = False
+    telemetry_texts: bool = False
     tools: Sequence[object] = ()
+    engine: Engine | None = None
 
     # What the model is told ----------------------------------------------------------------------------
 
@@ -188,7 +209,8 @@ class VoiceAgent:
     def redact(self, call: CallContext, text: str) -> str:
         """What report, hooks and displays get of what was said; override it to take codes out of a text.
 
-        It is called often, with pieces and with whole lines, so it must be quick.
+        The report's numbers of caller and callee and the keys that were pressed go through it as well, the
+        numbers before :meth:`on_incoming`. It is called often, with pieces and with whole lines, so it must be quick.
         """
         return text
 
@@ -216,8 +238,19 @@ class VoiceAgent:
     async def on_tool(self, call: CallContext, use: ToolUse) -> None:
         """A tool has finished."""
 
+    async def on_dtmf(self, call: CallContext, digits: str) -> None:
+        """The caller has pressed keys and paused for 1.5 seconds, or pressed ``#``: tells the model.
+
+        Keys that a tool waits for with :meth:`CallContext.collect_digits` are not told here.
+
+        Args:
+            call: The call.
+            digits: The keys in order, of ``0`` to ``9``, ``*``, ``#`` and ``A`` to ``D``.
+        """
+        call.tell(f"The caller pressed the keys {' '.join(digits)}.")
+
     async def on_end(self, report: CallReport) -> None:
-        """The call is over; its report and recording are written."""
+        """The call is over; its report, page and recording are written."""
 
     async def on_model_unavailable(self, call: CallContext) -> Decision:
         """The model cannot be reached, or was lost in mid-call: connect the caller, or end the call."""

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 NOT_ON_A_CALL = "not on a call"
 
+_KEYS = tuple("0123456789*#ABCD")
+
 _NOBODY_HEARS = "Nobody hears you: say nothing, and only call tools."
 
 
@@ -46,6 +48,23 @@ class TransferResult(str):
         return self.code is None
 
 
+class CollectedDigits(str):
+    """The keys that a caller pressed for a tool.
+
+    Attributes:
+        complete: Whether the caller pressed the end key, or as many as were asked for. Otherwise they
+            stopped, and what is here is all there was.
+    """
+
+    complete: bool
+
+    def __new__(cls, digits: str, complete: bool = True) -> CollectedDigits:
+        """The digits, and whether they are all."""
+        collected = super().__new__(cls, digits)
+        collected.complete = complete
+        return collected
+
+
 class CallControls(Protocol):
     """What a running call lets tools do to it. The bridge provides it."""
 
@@ -60,6 +79,11 @@ class CallControls(Protocol):
 
     async def whisper(self) -> str | None:
         """Let the callee alone hear what the model says next; an error code if the line does not."""
+
+    async def collect_keys(
+        self, prompt: str | None, *, most: int, end: str, timeout: float, between: float, secret: bool
+    ) -> tuple[str, bool] | None:
+        """Ask for keys and wait for them: which, and whether all; None where another tool waits already."""
 
     async def heard_out(self) -> None:
         """Return when the answer under way, or about to begin, has been heard to its end."""
@@ -77,7 +101,7 @@ def untimed() -> Iterator[None]:
     """Stop the clock of the tool that runs here, and let it go on where it was."""
     deadline = deadline_of_tool.get()
     end = None if deadline is None else deadline.when()
-    if deadline is None or end is None:
+    if deadline is None or deadline.expired() or end is None:
         yield
         return
     loop = asyncio.get_running_loop()
@@ -160,6 +184,55 @@ class CallContext:
         if self.controls is not None:
             with untimed():
                 await self.controls.heard_out()
+
+    async def collect_digits(
+        self,
+        prompt: str | None = None,
+        *,
+        most: int = 32,
+        end: str = "#",
+        timeout: float = 10.0,
+        between: float = 5.0,
+        secret: bool = False,
+    ) -> CollectedDigits:
+        """Wait until the caller has typed digits on their telephone's keys.
+
+        The keys that are pressed meanwhile are the tool's: neither :meth:`~voiceagent.VoiceAgent.on_dtmf` nor
+        the model gets them. Keys pressed within the last 1.5 seconds, and told nobody yet, count. While
+        anybody speaks, the clocks stand still; the time does not count against the tool's timeout either.
+
+        Args:
+            prompt: What the model is asked to say to the caller; None where it has asked for them already.
+            most: So many digits are all, and are not waited beyond.
+            end: The key that the caller presses after the last; it is no digit. Empty for none.
+            timeout: Seconds of silence without a first key.
+            between: Seconds of silence without another.
+            secret: Keep the digits from report, recording, hooks and displays. What the tool returns to the
+                model is up to the tool.
+
+        Returns:
+            The digits, which may be none; ``.complete`` says whether the caller finished. They are what was
+            typed and nothing else: check them.
+
+        Raises:
+            ToolError: this is no call, or another tool waits for keys already.
+            ValueError: an argument is out of range.
+        """
+        if most < 1:
+            raise ValueError(f"most is {most}, but must be 1 or more")
+        if end and end not in _KEYS:
+            raise ValueError(f"end is {end!r}, but must be one of {' '.join(_KEYS)}, or empty")
+        if timeout <= 0 or between <= 0:
+            raise ValueError(f"timeout ({timeout:g}) and between ({between:g}) must be more than 0 seconds")
+        if self.controls is None:
+            raise ToolError(NOT_ON_A_CALL)
+        with untimed():
+            collected = await self.controls.collect_keys(
+                prompt, most=most, end=end, timeout=timeout, between=between, secret=secret
+            )
+        if collected is None:
+            raise ToolError("The caller is typing digits for something else already: wait for it.")
+        return CollectedDigits(*collected)
 
     async def end(self, reason: str = "") -> str:
         """End the call after the goodbye has been heard.
@@ -256,4 +329,7 @@ def _transfer_failed(code: str) -> str:
         case "CALL_UNANSWERED":
             return "Nobody answered. The caller is still on the line: tell them, and offer something else."
         case _:
-            return f"The transfer failed ({code}). The caller is still on the line: tell them."
+            return (
+                f"The call to the callee failed ({code}). The caller is still on the line: tell them that nobody"
+                " could be reached, and offer something else."
+            )

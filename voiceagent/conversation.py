@@ -19,11 +19,13 @@ from urllib.parse import quote
 
 from voiceagent.agent import Decision, VoiceAgent
 from voiceagent.bridge import Bridge, ConversationMemory, ToolCalls
+from voiceagent.bridge.hold_audio import hold_pcm
 from voiceagent.bridge.settings import BargeInMode, Idle, Settings
 from voiceagent.call.base import Call
 from voiceagent.call.base import EndReason as CallEnd
 from voiceagent.call.exceptions import WSSCallClosedError, WSSCallError, WSSError, WSSMediaError
 from voiceagent.context import is_own_cancellation
+from voiceagent.engine import EngineCall
 from voiceagent.hooks import Hooks
 from voiceagent.live import LiveConfig, LiveConnectError, LiveConnector, LiveSession, ToolCall
 from voiceagent.live.resuming import ResumingSession
@@ -33,13 +35,17 @@ from voiceagent.report import (
     CallReport,
     Ended,
     EndReason,
+    KeysPressed,
     Moment,
     Observer,
     ReportWriter,
     redacted,
 )
+from voiceagent.report.page import make_page_beside
+from voiceagent.telemetry import CallTelemetry
 from voiceagent.tool import CallContext
 from voiceagent.toolbox import AnyTool, Toolbox
+from voiceagent.words import Words
 
 logger = logging.getLogger(__name__)
 
@@ -106,14 +112,24 @@ class Conversation:
             call_id=call.call_id,
             agent=type(agent).__name__,
             model=agent.model,
-            caller=call.caller_number,
-            callee=call.callee_number,
+            caller=self._redacted_number(call.caller_number),
+            callee=self._redacted_number(call.callee_number),
             started_at=datetime.now(UTC),
+            page_audio=agent.report_audio,
         )
         self._hooks = Hooks(agent, self.context, self.report)
+        self._telemetry = CallTelemetry(
+            self.report,
+            (call.caller_number, call.callee_number),
+            turn=lambda: self._memory.turn,
+            language=lambda: self.context.language,
+            tell_numbers=agent.telemetry_numbers,
+            tell_texts=agent.telemetry_texts,
+        )
         # The hooks get what the report has made of a moment, so it comes first.
         self._observers: list[Observer] = [
             ReportWriter(self.report, self.folder and self.folder / "report.json", redact=self._redact),
+            self._telemetry,
             self._hooks,
         ]
         if observer is not None:
@@ -133,6 +149,10 @@ class Conversation:
             WSSCallError: the line does not let go of the call; report and hooks are done all the same.
         """
         self._task = asyncio.current_task()
+        with self._telemetry.current():
+            return await self._run()
+
+    async def _run(self) -> CallReport:
         async with asyncio.TaskGroup() as tasks:
             hooks = tasks.create_task(self._hooks.run(), name="hooks")
             try:
@@ -140,6 +160,8 @@ class Conversation:
             finally:
                 await self._hooks.settle()
                 hooks.cancel()
+                if self.folder is not None:
+                    await make_page_beside(self.folder / "report.json")
                 await self._hook("on_end", self._agent.on_end, self.report)
         if not self._left:
             # The client tears down a call whose handler fails, whatever the line says.
@@ -160,8 +182,13 @@ class Conversation:
             logger.exception("call %s: redact failed; the text is left out", self._call.call_id)
             return ""
 
+    def _redacted_number(self, number: str | None) -> str | None:
+        return None if number is None else self._redact(number)
+
     def _observe(self, moment: Moment) -> None:
         self._memory.note(moment)
+        if isinstance(moment, KeysPressed) and not moment.collected:
+            self._hooks.keys(moment.digits)
         moment = redacted(moment, self._redact)
         for observer in self._observers:
             try:
@@ -254,7 +281,15 @@ class Conversation:
             return await toolbox.run(call, self.context)
 
         tools = ToolCalls(
-            session, run_tool, self._observe, self._clock, bridge.goodbye_said, toolbox.shown, tasks
+            session,
+            run_tool,
+            self._observe,
+            self._clock,
+            bridge.goodbye_said,
+            toolbox.shown,
+            tasks,
+            policy=lambda call: toolbox.policy(call, self._agent.model, self._words),
+            floor=bridge.floor,
         )
         beside = tasks.create_task(self._run_beside(), name="on_answered")
         try:
@@ -291,18 +326,25 @@ class Conversation:
             instruction=agent.build_instruction(self.context),
             voice=agent.voice,
             language=self.context.language,
-            tools=toolbox.declarations,
+            tools=toolbox.declared(agent.model, self._words),
             temperature=agent.temperature,
             interruptible=agent.barge_in != "off",
         )
+        capabilities = self._call.capabilities
+        part = EngineCall(agent, self.context, self._connector, config, self._memory, toolbox, capabilities)
         for attempt in range(1, _OPEN_ATTEMPTS + 1):
             try:
+                if agent.engine is not None:
+                    return await agent.engine.open(part)
                 return await ResumingSession.open(self._connector, config, self._memory)
             except LiveConnectError as error:
                 logger.error("call %s: attempt %d: %s", self._call.call_id, attempt, error)
                 if attempt == _OPEN_ATTEMPTS:
                     raise
         raise AssertionError("the last attempt returns or raises")
+
+    def _words(self, words: Words) -> str:
+        return self._agent.words(words, self.context)
 
     async def _without_model(self) -> EndReason:
         """There is no model: a person, if the agent says so, or an end."""
@@ -315,8 +357,10 @@ class Conversation:
         """Connect caller and callee; false where nobody takes the call, which then still lives."""
         if not self._call.capabilities.transfer:
             return False
+        # Without a bridge the call has not been answered: the caller hears the line's own ringing.
+        line = self._call if self._bridge is None else self._bridge
         try:
-            await self._call.connect(self._agent.ring_seconds)
+            await line.connect(self._agent.ring_seconds)
         except (WSSCallClosedError, WSSMediaError):
             raise
         except WSSError as error:
@@ -376,6 +420,8 @@ def _settings(agent: VoiceAgent, context: CallContext) -> Settings:
         idle=idle,
         longest_seconds=agent.longest_seconds,
         longest_goodbye=agent.words(agent.longest_goodbye, context),
+        goodbye=agent.words(agent.goodbye, context),
+        hold=hold_pcm(agent.hold_audio, context.sample_rate),
     )
 
 

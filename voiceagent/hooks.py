@@ -22,6 +22,7 @@ from voiceagent.report import (
     ToolFinished,
     ToolStarted,
     TurnEnded,
+    lines_of,
 )
 from voiceagent.tool import CallContext
 
@@ -34,7 +35,7 @@ _SETTLE_SECONDS = 5.0
 
 
 class Hooks:
-    """An observer that calls ``on_transcript`` and ``on_tool``.
+    """An observer that calls ``on_transcript`` and ``on_tool``; ``on_dtmf`` has a way of its own.
 
     Args:
         agent: Whose hooks.
@@ -60,16 +61,18 @@ class Hooks:
             case TurnEnded():
                 if self._caller_line is not None and self._caller_line.who == "parties":
                     self._finish_caller_line()
-                for line in reversed(self._report.transcript):
-                    if line.turn == moment.turn:
-                        self._add(partial(self._agent.on_transcript, self._context, line))
-                        break
+                for line in lines_of(self._report, moment.turn):
+                    self._add(partial(self._agent.on_transcript, self._context, line))
             case ToolFinished():
                 self._finish_caller_line()
                 for use in reversed(self._report.tools):
                     if use.id == moment.id:
                         self._add(partial(self._agent.on_tool, self._context, use))
                         break
+
+    def keys(self, digits: str) -> None:
+        """Queue ``on_dtmf``: it gets what was pressed, as the model does, and not what observers may read."""
+        self._add(partial(self._agent.on_dtmf, self._context, digits))
 
     def _finish_caller_line(self) -> None:
         if self._caller_line is not None:

@@ -19,6 +19,7 @@ from tempfile import TemporaryFile
 from dotenv import find_dotenv, load_dotenv
 
 from voiceagent.agent import VoiceAgent
+from voiceagent.bridge.hold_audio import HoldAudioError, hold_pcm
 from voiceagent.call import CallClient, CallClientConfig, events
 from voiceagent.call.base import Call
 from voiceagent.call.exceptions import WSSError
@@ -76,10 +77,14 @@ class Service:
         self.agent = agent() if isinstance(agent, type) else agent
         _check_hooks(self.agent)
         _check_attributes(self.agent)
+        if self.agent.engine is not None:
+            self.agent.engine.check(self.agent)
         Toolbox(self.agent.tool_functions(), EVERYTHING)
         config = config or CallClientConfig.sandbox(
             api_key=os.environ.get("WSS_API_KEY"), connector_uuid=os.environ.get("WSS_CONNECTOR_UUID")
         )
+        # Now, so that no call waits for it.
+        _check_hold_audio(self.agent, config.sample_rate)
         self._client = CallClient(config, max_calls=max_calls)
         self._connector = connector or GenaiConnector()
         self._reports = None if reports is None else Path(reports)
@@ -124,6 +129,8 @@ class Service:
         self._check_reports()
         try:
             await self.agent.on_startup()
+            if self.agent.engine is not None:
+                await self.agent.engine.start(self.agent)
         except Exception as error:
             name = type(self.agent).__name__
             raise StartupError(f"{name}.on_startup failed: {type(error).__name__}: {error}") from error
@@ -187,6 +194,8 @@ class Service:
                 self._on_report(report)
 
     async def _shut_down(self) -> None:
+        if self.agent.engine is not None:
+            await self.agent.engine.stop()
         try:
             await self.agent.on_shutdown()
         except Exception:
@@ -217,7 +226,14 @@ def _check_attributes(agent: VoiceAgent) -> None:
     name, (shortest, longest) = type(agent).__name__, RING_SECONDS
     if not isinstance(agent.lines, Mapping):
         raise TypeError(f"{name}.lines are the sentences it always says alike, by name: not {agent.lines!r}")
-    texts = {"instruction": agent.instruction, "greeting": agent.greeting, **agent.lines}
+    texts = {
+        "instruction": agent.instruction,
+        "greeting": agent.greeting,
+        "idle_goodbye": agent.idle_goodbye,
+        "longest_goodbye": agent.longest_goodbye,
+        "goodbye": agent.goodbye,
+        **agent.lines,
+    }
     for attribute, words in texts.items():
         if words is not None and not isinstance(words, str) and not words:
             raise ValueError(f"{name}: {attribute} is given in no language: give at least one, such as 'en'")
@@ -231,6 +247,14 @@ def _check_attributes(agent: VoiceAgent) -> None:
         raise ValueError(
             f"{name}.ring_seconds is {agent.ring_seconds}, but must be {shortest} to {longest} seconds"
         )
+
+
+def _check_hold_audio(agent: VoiceAgent, sample_rate: int) -> None:
+    """Refuse hold audio that cannot be played, and have it ready."""
+    try:
+        hold_pcm(agent.hold_audio, sample_rate)
+    except HoldAudioError as error:
+        raise ValueError(f"{type(agent).__name__}.hold_audio: {error}") from error
 
 
 EXPECTED_ERRORS = (ValueError, TypeError, StartupError, WSSError, LiveError)

@@ -14,6 +14,9 @@ _ROUNDING_MS = 1.0
 _LATE_MS = 3000.0
 """So long after an interruption audio of the old answer may still arrive; it was on its way already."""
 
+_SENTENCE_ENDS = (".", "!", "?", "…", ":", "。", "\uff01", "\uff1f", "।", "؟")
+"""With the full-width marks of Chinese and Japanese."""
+
 
 class TurnState(Enum):
     """Where an answer is."""
@@ -51,6 +54,9 @@ class Turn:
         self._start_ms: float | None = None
         self._heard_ms: float | None = None
         self._pieces: list[tuple[float, str]] = []
+        # The index of the first piece of each part but the first.
+        self._parted_at: list[int] = []
+        self._tool_called = False
 
     @property
     def late(self) -> bool:
@@ -77,9 +83,21 @@ class Turn:
 
     def add_text(self, text: str) -> None:
         """Note a piece of the transcript, at the time of the audio that has come so far."""
-        if self._pieces and self._pieces[-1][0] == self.generated_ms:
+        if self._tool_called and self._pieces and self._pieces[-1][1].rstrip().endswith(_SENTENCE_ENDS):
+            self._tool_called = False
+            self._parted_at.append(len(self._pieces))
+        elif self._pieces and self._pieces[-1][0] == self.generated_ms:
             text = self._pieces.pop()[1] + text
         self._pieces.append((self.generated_ms, text))
+
+    def tool_called(self) -> None:
+        """What is said from the next sentence on is another part; words of this one may still come."""
+        self._tool_called = bool(self._pieces)
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts tools have parted what is said."""
+        return len(self._parted_at) + 1
 
     def heard_ms(self, played_ms: float) -> float:
         """How much of the answer has been heard when the line has played ``played_ms`` in all."""
@@ -125,11 +143,21 @@ class Turn:
 
     def text_heard(self, played_ms: float) -> str:
         """The transcript, cut after the last word that was heard."""
+        return _joined(self._pieces_heard(played_ms))
+
+    def parts_heard(self, played_ms: float) -> tuple[str, ...]:
+        """The same in its parts."""
+        kept = self._pieces_heard(played_ms)
+        starts = [0, *self._parted_at]
+        ends = [*self._parted_at, len(self._pieces)]
+        return tuple(_joined(kept[start:end]) for start, end in zip(starts, ends, strict=True))
+
+    def _pieces_heard(self, played_ms: float) -> list[str]:
         heard = self.heard_ms(played_ms)
         if not heard:
-            return ""
+            return []
         if heard >= self.generated_ms - _ROUNDING_MS:
-            return self.text
+            return [text for _, text in self._pieces]
         kept: list[str] = []
         # The first piece is of the first audio, also where the service sends audio before its text.
         cuts = [0.0, *(start for start, _ in self._pieces[1:]), self.generated_ms]
@@ -138,7 +166,7 @@ class Turn:
                 kept.append(text)
             elif heard > start:
                 kept.append(_first_words(text, (heard - start) / (end - start)))
-        return _joined(kept)
+        return kept
 
 
 def _first_words(text: str, share: float) -> str:

@@ -89,6 +89,9 @@ class AfterHoursVoicemail(MessagingAgent):
     greeting: Words | None = GREETING
     lines: ClassVar[Mapping[str, Words]] = LINES
     ring_seconds = 15
+    # Callers speak, and the model is silent meanwhile: silences are dealt with here.
+    answer_seconds = None
+    idle_seconds = None
     voice = "Zephyr"
     language = "en-US"
 

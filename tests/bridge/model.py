@@ -17,6 +17,9 @@ RATE = 24000
 LISTENING: dict[str, object] = {"script": [{"wait": 10}, "hangup"], "model": []}
 """A caller who says nothing, and a model that waits to be played by hand."""
 
+FOR_GOOD: dict[str, object] = {"faults": [{"at": 0.05, "refuse": 503, "times": 99}]}
+"""A call whose first connection to the service has no successor: :meth:`Model.leaves` loses the model."""
+
 
 class Listener(VoiceAgent):
     """Waits for the caller, so that nothing is said but what the test says."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.bridge.model import Model
+from tests.bridge.model import FOR_GOOD, Model
 from tests.phone import Phone, audible_ms, loud_ms, phone_system
 from tests.virtual_time import virtual_time
 from voiceagent import CallContext, VoiceAgent, tool
@@ -130,7 +130,7 @@ async def test_a_model_that_ends_the_call_while_it_listens_only_leaves() -> None
 
 @virtual_time
 async def test_a_model_lost_while_it_listens_leaves_the_two_alone() -> None:
-    async with phone_system(Coach, coached()) as phone:
+    async with phone_system(Coach, coached() | FOR_GOOD) as phone:
         call = phone.ring()
         await joined(phone)
         await Model(phone).leaves()

@@ -84,7 +84,8 @@ async def test_one_failure_to_connect_is_tried_again_before_the_call_is_answered
 @pytest.mark.parametrize("code", [1008, 1011])
 @virtual_time
 async def test_a_caller_is_put_through_when_the_model_is_lost_in_mid_call(code: int) -> None:
-    plot = {**PLOT, "faults": [{"at": 1.0, "close": code}]}
+    away = {"refuse": 503, "session": 2, "times": 100}
+    plot = {**PLOT, "faults": [{"at": 1.0, "close": code}, away]}
     async with phone_system(Agent, plot) as phone:
         call, report = await phone.call()
         snapshot = call.snapshot()

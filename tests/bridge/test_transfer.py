@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.bridge.model import LISTENING, Model, answered, tone
+from tests.bridge.model import FOR_GOOD, LISTENING, Model, answered, tone
 from tests.phone import CALLEE, Phone, phone_system
 from tests.virtual_time import virtual_time
 from voiceagent import CallContext, VoiceAgent, tool
@@ -19,6 +19,7 @@ SORRY = "I am sorry, nobody is there."
 
 class Desk(VoiceAgent):
     instruction = "You answer."
+    idle_seconds = None
 
     @tool(timeout=5)
     async def put_through(self, call: CallContext, ring_seconds: int = 60, stay: bool = False) -> str:
@@ -140,7 +141,7 @@ async def test_a_callee_who_answers_after_the_tool_was_cancelled_is_left_alone_w
 
 @virtual_time
 async def test_ringing_goes_on_when_the_model_is_lost_after_it_took_the_transfer_back() -> None:
-    async with phone_system(Desk, asked_for({"transfer_call": {}})) as phone:
+    async with phone_system(Desk, asked_for({"transfer_call": {}}) | FOR_GOOD) as phone:
         phone.exchange.parties[CALLEE] = Party(Behaviour.ANSWER, 20_000)
         call = phone.ring()
         await ringing(phone)
@@ -169,7 +170,7 @@ async def test_a_callee_who_answers_into_the_goodbye_is_left_alone_with_the_call
 
 @virtual_time
 async def test_ringing_goes_on_when_the_model_is_lost() -> None:
-    async with phone_system(Desk, asked_for({"transfer_call": {}})) as phone:
+    async with phone_system(Desk, asked_for({"transfer_call": {}}) | FOR_GOOD) as phone:
         phone.exchange.parties[CALLEE] = Party(Behaviour.ANSWER, 20_000)
         call = phone.ring()
         await ringing(phone)
@@ -181,7 +182,7 @@ async def test_ringing_goes_on_when_the_model_is_lost() -> None:
 
 @virtual_time
 async def test_a_model_lost_while_nobody_answered_ends_the_call_in_order() -> None:
-    async with phone_system(Desk, asked_for({"transfer_call": {}})) as phone:
+    async with phone_system(Desk, asked_for({"transfer_call": {}}) | FOR_GOOD) as phone:
         phone.exchange.parties[CALLEE] = Party(Behaviour.REJECT, 5000)
         call = phone.ring()
         await ringing(phone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -91,6 +92,39 @@ async def test_the_setup_says_what_the_agent_is() -> None:
     assert declaration["name"] == "lookup"
 
 
+@pytest.mark.parametrize(
+    ("model", "behaviors"),
+    [
+        ("gemini-3.8-live", [None, "BLOCKING", "NON_BLOCKING"]),
+        ("gemini-2.5-flash-native-audio-preview-12-2025", [None, "BLOCKING", "NON_BLOCKING"]),
+        ("gemini-3.1-flash-live-preview", [None, None, None]),
+    ],
+)
+@virtual_time
+async def test_a_tool_says_whether_it_is_waited_for_where_the_model_lets_it(
+    model: str, behaviors: list[str | None]
+) -> None:
+    tools = tuple(
+        replace(LOOKUP, name=f"tool_{blocking}", blocking=blocking) for blocking in (None, True, False)
+    )
+    async with session(replace(CONFIG, model=model, tools=tools)) as (_, server):
+        declared = server.records[0].setup["tools"][0]["functionDeclarations"]  # type: ignore[index]
+    assert [declaration.get("behavior") for declaration in declared] == behaviors
+
+
+@virtual_time
+async def test_a_model_that_is_not_to_be_interrupted_is_told_so_and_handles_are_always_asked_for() -> None:
+    async with session() as (_, server):
+        usual = server.records[0].setup
+    async with session(replace(CONFIG, interruptible=False)) as (_, server):
+        patient = server.records[0].setup
+    assert usual is not None
+    assert patient is not None
+    assert usual["sessionResumption"] == patient["sessionResumption"] == {}
+    assert "realtimeInputConfig" not in usual
+    assert patient["realtimeInputConfig"] == {"activity_handling": "NO_INTERRUPTION"}
+
+
 @virtual_time
 async def test_a_conversation_with_a_tool() -> None:
     async with session() as (live, server):
@@ -128,6 +162,16 @@ async def test_silence_is_asked_for_only_where_the_model_does_not_wait(
         await asyncio.sleep(0.1)
         (response,) = server.records[0].tool_responses
     assert response.get("scheduling") == scheduling
+
+
+@virtual_time
+async def test_a_tool_that_is_waited_for_needs_no_scheduling_whatever_the_model_does_by_itself() -> None:
+    awaited = replace(LOOKUP, blocking=True)
+    async with session(replace(CONFIG, tools=(awaited,))) as (live, server):
+        await live.send_tool_result("fc-1", "lookup", {}, scheduling=Scheduling.SILENT)
+        await asyncio.sleep(0.1)
+        (response,) = server.records[0].tool_responses
+    assert "scheduling" not in response
 
 
 @virtual_time

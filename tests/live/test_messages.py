@@ -18,6 +18,7 @@ from voiceagent.live import (
     ToolCallsCancelled,
     TurnComplete,
     Usage,
+    WrittenText,
 )
 from voiceagent.live.messages import MessageError, decode, encode_audio, encode_text, encode_tool_result
 from voiceagent.live.models import TextInput, facts_about
@@ -68,11 +69,16 @@ def test_audio_that_ends_in_half_a_sample_cannot_be_read() -> None:
 def test_audio_is_decoded_from_either_alphabet_and_from_every_part(encode: object) -> None:
     first, second = b"\xfb\xff\xfe\x01", b"\x3e\x3f\xff\xfb"
     parts = [
-        {"text": "a thought-free note"},
+        {"text": "a thought", "thought": True},
         {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": encode(first).decode()}},  # type: ignore[operator]
         {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": encode(second).decode()}},  # type: ignore[operator]
     ]
     assert events({"serverContent": {"modelTurn": {"parts": parts}}}) == [Audio(first), Audio(second)]
+
+
+def test_what_is_written_in_place_of_speech_is_told_but_thoughts_are_not() -> None:
+    parts = [{"text": "The user wants", "thought": True}, {"text": "We are open."}, {"text": None}]
+    assert events({"serverContent": {"modelTurn": {"parts": parts}}}) == [WrittenText("We are open.")]
 
 
 def test_one_message_gives_its_events_in_the_order_that_matters() -> None:

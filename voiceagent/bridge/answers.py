@@ -98,5 +98,6 @@ class Answers:
                 turn.heard_ms(played),
                 turn.interrupted,
                 turn.sent_ms,
+                turn.parts_heard(played),
             )
         )

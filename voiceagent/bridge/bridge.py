@@ -9,10 +9,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from voiceagent.audio import DtmfDetector, Resampler, SpeechMeter
+from voiceagent.audio import Resampler, SpeechMeter
+from voiceagent.bridge import prompts
 from voiceagent.bridge.answers import Answers
+from voiceagent.bridge.floor import Floor
 from voiceagent.bridge.guard import Guard
+from voiceagent.bridge.hold import Hold
 from voiceagent.bridge.interruption import Interruption
+from voiceagent.bridge.keypad import Keypad, Wanted
 from voiceagent.bridge.leaving import Leaving
 from voiceagent.bridge.memory import ConversationMemory
 from voiceagent.bridge.parts import Parts
@@ -49,8 +53,8 @@ from voiceagent.report import (
     CallRecording,
     EndReason,
     FirstAudio,
-    KeysPressed,
     ModelReopened,
+    Moment,
     Observer,
     UsageCounted,
 )
@@ -96,15 +100,19 @@ class Bridge:
         self._recording = recording
         self._player = Player(call, recording, pausable=settings.barge_in is BargeInMode.LOCAL)
         self._meter = SpeechMeter(call.sample_rate)
-        self._keys = DtmfDetector(call.sample_rate)
+        self._keys = Keypad(
+            call.sample_rate, self._note_keys, clock, lambda: self._player.idle and not self._meter.speaking
+        )
         self._caller_spoke_until: float | None = None
         self._answers = Answers(observe, clock, lambda: self._player.played_ms)
         self._listeners = [] if listeners is None else listeners
         self._guard = Guard(self._answers, lambda: self._player.played_ms, clock, self._meter)
+        self._hold = Hold(self._player, self._answers, settings.hold, call.sample_rate)
         self._leaving: Leaving | None = None
         self._interruption: Interruption | None = None
         self._watchdogs: Watchdogs | None = None
         self._remarks = Remarks(call.call_id, self._send_remark)
+        self.floor = Floor(self._stage, self._answers, self._meter, self.tell, self.remind, self._note)
 
     async def run(self, tools: ToolCalls, *, opening: str | None = None) -> EndReason:
         """Carry the conversation until a side ends it.
@@ -127,14 +135,16 @@ class Bridge:
                     self._clock,
                     tasks,
                 )
-                self._leaving = Leaving(parts)
+                self._leaving = Leaving(parts, self._hold, self._settings.goodbye, self.tell)
                 self._interruption = Interruption(
                     parts, self._settings, self._meter, self._guard, self.tell, self._note
                 )
-                self._watchdogs = Watchdogs(parts, self._settings, self._leaving, self)
+                self._watchdogs = Watchdogs(parts, self._settings, self._leaving, self, tools)
+                tools.watch(self._watchdogs.tools)
                 self._memory.attach(
                     lambda: self._answers.last,
-                    lambda: self._meter.speaking or bool(tools.running) or not self._stage.calm,
+                    lambda: bool(tools.running) or not self._stage.calm,
+                    lambda: self._meter.speaking,
                 )
                 running = [
                     tasks.create_task(self._carry_caller(), name="caller to model"),
@@ -152,6 +162,7 @@ class Bridge:
             return reason
         finally:
             self._stage.state = BridgeState.ENDED
+            self._keys.close()
             self._answers.report_rest()
 
     def end(self, reason: EndReason) -> None:
@@ -173,33 +184,39 @@ class Bridge:
     async def _carry_caller(self) -> None:
         resampler = Resampler(self._call.sample_rate, INPUT_RATE)
         async for pcm in self._call.audio_stream():
+            heard = self._keys.hear(pcm)
+            if self._keys.private:
+                pcm = bytes(len(pcm))
             if self._recording is not None:
                 self._recording.caller(pcm)
             if self._listeners:
                 self._hand_out(pcm)
-            if digits := self._keys.hear(pcm):
-                self._observe(KeysPressed(self._clock(), digits))
             await self._player.refill()
             self._answers.report_heard()
             if self._stage.deaf:
                 # Silence, and not nothing: a model that heard somebody begin to speak waits for the end of it
                 # before it says what it has to say.
-                pcm = bytes(len(pcm))
+                heard = bytes(len(pcm))
             else:
-                changed = self._meter.hear(pcm)
+                changed = self._meter.hear(heard)
                 if changed and self._watchdogs is not None:
                     self._watchdogs.caller(self._meter.speaking)
                 if self._interruption is not None:
                     await self._interruption.heard(changed)
                 if changed or self._meter.speaking:
                     self._caller_spoke_until = self._clock() - self._meter.quiet_ms
-            converted = self._guard.pass_on(resampler.process(pcm))
+            converted = self._guard.pass_on(resampler.process(heard))
             if converted and self._session is not None:
                 try:
                     await self._session.send_audio(converted)
                 except LiveClosedError as closed:
                     self._lose_model(closed)
         self.end(EndReason.CALLER_HUNG_UP)
+
+    def _note_keys(self, moment: Moment) -> None:
+        if self._watchdogs is not None:
+            self._watchdogs.keys()
+        self._observe(moment)
 
     def _hand_out(self, pcm: bytes) -> None:
         """Let the agent's own listeners have what came from the line."""
@@ -231,7 +248,10 @@ class Bridge:
             if remark.kind is RemarkKind.NOTED:
                 await self._session.send_said([Said("user", remark.text)])
             else:
-                await self._session.send_text(remark.text)
+                reminder = remark.kind is RemarkKind.REMINDER
+                await self._session.send_text(remark.text, keep=not reminder)
+                if self._watchdogs is not None and not reminder:
+                    self._watchdogs.told(remark.text)
         except LiveClosedError as closed:
             self._lose_model(closed)
 
@@ -276,7 +296,9 @@ class Bridge:
                 turn = self._answers.current()
                 if not turn.late and not self._stage.mute:
                     turn.add_text(event.text)
-                    self._observe(AgentText(self._clock(), turn.number, event.text))
+                    self._observe(
+                        AgentText(self._clock(), turn.number, event.text, turn.parts - 1, turn.generated_ms)
+                    )
             case InputTranscript():
                 if self._stage.state is BridgeState.LISTENING:
                     # A turn in which the model says nothing, as it should, parts what the parties say, too.
@@ -291,8 +313,9 @@ class Bridge:
                 await self._generated(TurnState.GENERATED)
             case TurnComplete():
                 await self._generated(TurnState.OVER)
+                tools.turn_complete()
             case ToolCallsEvent():
-                self._answers.current()
+                self._answers.current().tool_called()
                 for call in event.calls:
                     tools.start(call)
             case ToolCallsCancelled():
@@ -301,6 +324,7 @@ class Bridge:
             case Usage():
                 self._observe(UsageCounted(self._clock(), event.prompt_tokens, event.response_tokens))
             case Reopened():
+                tools.reopened(event)
                 self._note_reopened(event)
             case GoAway() | ResumptionHandle() | WrittenText():
                 pass
@@ -382,6 +406,18 @@ class Bridge:
             return "CALL_ENDED"
         return await self._leaving.conference.whisper()
 
+    async def collect_keys(
+        self, prompt: str | None, *, most: int, end: str, timeout: float, between: float, secret: bool
+    ) -> tuple[str, bool] | None:
+        """Ask for keys and wait for them; see :meth:`.keypad.Keypad.collect`."""
+        if prompt and not self._keys.collecting:
+            self.tell(prompts.say(prompt))
+        return await self._keys.collect(Wanted(most, end, timeout * 1000, between * 1000, secret))
+
+    async def connect(self, ring_seconds: int) -> None:
+        """Ring the callee once the conversation is over; the caller hears hold audio meanwhile."""
+        await self._hold.during(self._call.connect(ring_seconds))
+
     async def heard_out(self) -> None:
         """Return when the answer under way, or about to begin, has been heard to its end."""
         if self._leaving is not None:
@@ -395,6 +431,10 @@ class Bridge:
             interruptible: Whether the caller can interrupt what it says then.
         """
         self._remarks.add(text, RemarkKind.ANSWERED if interruptible else RemarkKind.GUARDED)
+
+    def remind(self, text: str) -> None:
+        """Ask the model for what it owes anyway."""
+        self._remarks.add(text, RemarkKind.REMINDER)
 
     def _note(self, text: str) -> None:
         self._remarks.add(text, RemarkKind.NOTED)

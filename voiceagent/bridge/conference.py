@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from voiceagent.bridge.parts import Parts
 from voiceagent.bridge.stage import BridgeState
-from voiceagent.call.exceptions import WSSError
+from voiceagent.call.exceptions import WSSCallCommandError, WSSCallCommandTimeoutError, WSSError
 from voiceagent.report import EndReason, Whispered
 
 logger = logging.getLogger(__name__)
@@ -137,5 +137,12 @@ class Conference:
             await command()
         except WSSError as error:
             logger.warning("call %s: the line was not switched: %s", self._parts.call.call_id, error)
-            return getattr(error, "error_code", None) or type(error).__name__
+            return code_of(error)
         return None
+
+
+def code_of(error: WSSError) -> str:
+    """What went wrong on the line, as tools and reports name it."""
+    if isinstance(error, WSSCallCommandTimeoutError):
+        return "TIMEOUT"
+    return error.error_code if isinstance(error, WSSCallCommandError) else type(error).__name__

@@ -6,17 +6,23 @@ The rule: what was said is heard to its end before anything happens to the line.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
-from voiceagent.bridge.conference import Conference
+from voiceagent.bridge import prompts
+from voiceagent.bridge.conference import Conference, code_of
+from voiceagent.bridge.hold import Hold
 from voiceagent.bridge.parts import Parts
 from voiceagent.bridge.stage import BridgeState
-from voiceagent.call.exceptions import WSSCallClosedError, WSSCallCommandError, WSSError
+from voiceagent.call.exceptions import WSSCallClosedError, WSSError
 from voiceagent.report import CalleeJoined, EndReason, TransferFailed, TransferStarted
 from voiceagent.wire.media import RING_SECONDS
 
-_GOODBYE_BEGINS = 4.0
+_GOODBYE_BEGINS = 3.0
 """Seconds to wait for a goodbye that the model has not begun when it asks to hang up."""
+
+_ASKED_GOODBYE_BEGINS = 4.0
+"""Seconds to wait for it once more, after the model was told to say it."""
 
 _ANSWER_BEGINS = 10.0
 """Seconds to wait for an answer that somebody wants to be heard, such as the greeting."""
@@ -39,12 +45,18 @@ class Leaving:
 
     Args:
         parts: Of the conversation.
+        hold: Plays to the caller while the callee's phone rings.
+        goodbye: What the caller hears at the end where the model says nothing of its own.
+        tell: Says something to the model, which it answers aloud.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, hold: Hold, goodbye: str, tell: Callable[[str], None]) -> None:
         self.note = ""
         self.conference = Conference(parts)
         self._parts = parts
+        self._hold = hold
+        self._goodbye_words = goodbye
+        self._tell = tell
         self._stage, self._player, self._answers = parts.stage, parts.player, parts.answers
         self._goodbye: asyncio.Task[None] | None = None
         self._ringing: asyncio.Task[str | None] | None = None
@@ -65,11 +77,15 @@ class Leaving:
 
     # Goodbye -------------------------------------------------------------------------------------------
 
-    def hang_up_after_goodbye(self, reason: str) -> bool:
+    def hang_up_after_goodbye(
+        self, reason: str, *, ended: EndReason = EndReason.AGENT_HUNG_UP, goodbye: str | None = None
+    ) -> bool:
         """Let the goodbye be heard, then end the call; a conference only loses the agent.
 
         Args:
             reason: Why, for the report.
+            ended: How the call has ended then.
+            goodbye: What the model is told to say; None where it says goodbye by itself.
 
         Returns:
             False where the caller is being put through, which goes on.
@@ -83,7 +99,7 @@ class Leaving:
             return self._stage.state is BridgeState.ENDING
         self._stage.state = BridgeState.ENDING
         self.note = reason
-        self._goodbye = self._parts.tasks.create_task(self._say_goodbye(), name="goodbye")
+        self._goodbye = self._parts.tasks.create_task(self._say_goodbye(ended, goodbye), name="goodbye")
         return True
 
     def goodbye_said(self) -> bool:
@@ -96,12 +112,28 @@ class Leaving:
             and not turn.interrupted
         )
 
-    async def _say_goodbye(self) -> None:
+    async def _say_goodbye(self, ended: EndReason, goodbye: str | None) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST_GOODBYE):
-                begun = self.goodbye_said() or await self._answers.until(self._speaks, _GOODBYE_BEGINS)
+                begun = await self._goodbye_begins(goodbye)
                 await self._player.play_out(self._answers, _GOODBYE_PAUSE if begun else 0.0)
-        self._stage.end(EndReason.AGENT_HUNG_UP)
+        self._stage.end(ended)
+
+    async def _goodbye_begins(self, words: str | None) -> bool:
+        before = None if words is None else self._answers.progress()
+
+        def begun() -> bool:
+            return self._stage.model_lost or (self._answers.progress() != before and self.goodbye_said())
+
+        if words is None and await self._answers.until(begun, _GOODBYE_BEGINS):
+            return True
+        if words is None:
+            # Nobody is hung up on without a word; but whoever speaks into that one has had it.
+            words, self._goodbye_words = self._goodbye_words, ""
+        if not words:
+            return False
+        self._tell(prompts.say(words))
+        return await self._answers.until(begun, _ASKED_GOODBYE_BEGINS)
 
     async def heard_out(self) -> None:
         """Return when the answer under way, or about to begin, was heard, or the conversation has ended."""
@@ -162,6 +194,8 @@ class Leaving:
             if stage.over:
                 return "CALL_ENDED"
             stage.state = BridgeState.TRANSFERRING
+            # What the model says when nobody answers is an answer of its own: first the caller hears it ring.
+            self._answers.part()
             self._parts.observe(TransferStarted(self._parts.clock(), note))
             self._ringing = self._parts.tasks.create_task(
                 self._ring(ring_seconds, brief, stay), name="ringing"
@@ -171,17 +205,18 @@ class Leaving:
         finally:
             if not stage.over and not stage.joined:
                 stage.state = BridgeState.TALKING
+                self._hold.stop()
                 if stage.model_lost and not self.rings:
                     stage.end(EndReason.MODEL_UNAVAILABLE)
 
     async def _ring(self, seconds: int, brief: bool, stay: bool) -> str | None:
         stage = self._stage
         try:
-            await self._parts.call.connect(seconds)
+            await self._hold.during(self._parts.call.connect(seconds))
         except WSSCallClosedError:
             return "CALL_ENDED"
         except WSSError as error:
-            code = error.error_code if isinstance(error, WSSCallCommandError) else type(error).__name__
+            code = code_of(error)
             self._parts.observe(TransferFailed(self._parts.clock(), code))
             if stage.model_lost:
                 stage.end(EndReason.MODEL_UNAVAILABLE)

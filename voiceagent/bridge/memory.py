@@ -39,16 +39,21 @@ class ConversationMemory:
         # Of the bridge; there is none before the call is answered.
         self._last_turn: Callable[[], Turn | None] = lambda: None
         self._busy: Callable[[], bool] = lambda: False
+        self._speaks: Callable[[], bool] = lambda: False
 
-    def attach(self, last_turn: Callable[[], Turn | None], busy: Callable[[], bool]) -> None:
+    def attach(
+        self, last_turn: Callable[[], Turn | None], busy: Callable[[], bool], speaks: Callable[[], bool]
+    ) -> None:
         """The conversation begins.
 
         Args:
             last_turn: The newest answer.
-            busy: Whether somebody speaks, or a tool runs.
+            busy: Whether a tool runs, or something is being done to the line.
+            speaks: Whether the caller speaks.
         """
         self._last_turn = last_turn
         self._busy = busy
+        self._speaks = speaks
 
     def note(self, moment: Moment) -> None:
         """Take in what was said; other moments are of no interest."""
@@ -60,10 +65,20 @@ class ConversationMemory:
             case TurnEnded():
                 self._cut(moment)
 
+    @property
+    def turn(self) -> int | None:
+        """Number of the newest answer; None before the first."""
+        turn = self._last_turn()
+        return None if turn is None else turn.number
+
     def quiet(self) -> bool:
         """Whether nobody is in the middle of anything."""
         turn = self._last_turn()
-        return not self._busy() and (turn is None or turn.state is TurnState.OVER)
+        return not (self._speaks() or self._busy()) and (turn is None or turn.state is TurnState.OVER)
+
+    def caller_speaks(self) -> bool:
+        """Whether the caller speaks at the moment."""
+        return self._speaks()
 
     def said_since(self, moment: float | None) -> Sequence[Said]:
         """What was said since a time of the event loop's clock; None: all that is kept."""

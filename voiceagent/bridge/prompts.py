@@ -7,6 +7,8 @@ language that it speaks with the caller.
 
 from __future__ import annotations
 
+_GO_ON = "Go on from there"
+
 _HEARD_WORDS = 16
 """So many of the last words that were heard tell a model where it was."""
 
@@ -24,6 +26,11 @@ def say_aloud(text: str) -> str:
 def answer_now() -> str:
     """Answer what the caller has said."""
     return "The caller has spoken and heard no answer. Answer now; if you did not understand, ask again."
+
+
+def say_again() -> str:
+    """Say an answer again that came as silence."""
+    return "The caller heard nothing of your answer. Say it again."
 
 
 def go_on_after_break(heard: str) -> str:
@@ -46,10 +53,12 @@ def cut_off(heard: str) -> str:
 def _from_there(heard: str) -> str:
     if not heard:
         return "The caller heard nothing of your answer. Say it again, without a greeting."
-    return (
-        f'The caller heard you up to: "{_tail(heard)}" '
-        "Go on from there: do not repeat it, and do not greet again."
-    )
+    return f'The caller heard you up to: "{_tail(heard)}" {_GO_ON}: do not repeat it, and do not greet again.'
+
+
+def may_need_no_answer(text: str) -> bool:
+    """Whether a model that has said everything rightly says nothing to a text."""
+    return _GO_ON in text
 
 
 def _tail(text: str) -> str:

@@ -21,6 +21,8 @@ class RemarkKind(Enum):
     """The model answers it aloud."""
     GUARDED = "guarded"
     """The model answers it aloud, and nobody can interrupt that."""
+    REMINDER = "reminder"
+    """The model answers it aloud. It asks for what the model owes anyway, and is told once."""
     NOTED = "noted"
     """The model knows it, and says nothing."""
 

@@ -43,10 +43,11 @@ class Settings:
         barge_in: Who decides that the caller speaks over an answer.
         opening_interruptible: Whether the caller can interrupt the first answer.
         tell_heard: Whether the model is told where it was interrupted.
-        answer_seconds: So long may the model owe an answer before it is asked for it.
+        answer_seconds: So long may the model owe an answer before it is asked for it; None never asks.
         idle: What happens to a caller who says nothing; None waits for ever.
         longest_seconds: After so long the call is ended with a goodbye; None never.
         longest_goodbye: What the caller hears then.
+        goodbye: What the caller hears where the model ends the call without a word.
         hold: What the caller hears while the callee's phone rings: s16le mono PCM at the call's rate, played
             again and again; empty is silence.
     """
@@ -54,8 +55,9 @@ class Settings:
     barge_in: BargeInMode = BargeInMode.MODEL
     opening_interruptible: bool = True
     tell_heard: bool = False
-    answer_seconds: float = 6.0
+    answer_seconds: float | None = 6.0
     idle: Idle | None = None
     longest_seconds: float | None = None
     longest_goodbye: str = "We have to end our call here. Goodbye."
+    goodbye: str = "Goodbye."
     hold: bytes = b""

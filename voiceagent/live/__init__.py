@@ -1,7 +1,8 @@
 """Live model sessions: what the bridge speaks to, and the engines that provide it.
 
-:class:`LiveSession` is the protocol, :mod:`voiceagent.live.events` what comes out of it, and
-:mod:`voiceagent.live.genai` the default engine. Importing this package imports no model client.
+:class:`LiveSession` is the protocol, :mod:`voiceagent.live.events` what comes out of it,
+:mod:`voiceagent.live.genai` the default engine, and :mod:`voiceagent.live.resuming` what makes one session of
+its connections. Importing this package imports no model client.
 """
 
 from voiceagent.live.events import (

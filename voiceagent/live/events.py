@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -83,7 +83,7 @@ class GoAway:
 class ResumptionHandle:
     """With this handle another connection can go on where this one is; a secret of the session."""
 
-    handle: str
+    handle: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

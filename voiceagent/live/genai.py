@@ -22,8 +22,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from voiceagent.live import messages
 from voiceagent.live.events import LiveEvent
-from voiceagent.live.models import facts_about
+from voiceagent.live.models import History, facts_about
 from voiceagent.live.session import LiveClosedError, LiveConfig, LiveConnectError, Said, Scheduling
+from voiceagent.live.setup import setup_of
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -55,12 +56,27 @@ _SOCKET_OPTIONS: dict[str, Any] = {
 
 
 class GenaiSession:
-    """A live session over google-genai. Made by :meth:`GenaiConnector.open`."""
+    """A live session over google-genai: one connection. Made by :meth:`GenaiConnector.open`."""
 
-    def __init__(self, socket: ClientConnection, config: LiveConfig, resources: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        socket: ClientConnection,
+        config: LiveConfig,
+        resources: AsyncExitStack,
+        *,
+        resumed: bool = False,
+    ) -> None:
+        facts = facts_about(config.model)
         self._socket = socket
-        self._facts = facts_about(config.model)
+        self._text_input = facts.text_input
         self._resources = resources
+        # A result that the model waits for needs no scheduling, and some services refuse it.
+        self._awaited = frozenset(tool.name for tool in config.tools if facts.waits(tool.blocking))
+        # How the model takes what was said before: as content, or not any more.
+        self._takes_content = facts.history is History.ANY_TIME
+        self._awaits_history = config.continues and not resumed and not self._takes_content
+        # What could not be told as content, and goes with the next text.
+        self._untold: list[Said] = []
         self.unreadable = 0
         """Messages of the service that could not be read, and were skipped."""
 
@@ -75,11 +91,24 @@ class GenaiSession:
 
     async def send_text(self, text: str) -> None:
         """Say something to the model as the user, and let it answer."""
-        await self._send(messages.encode_text(text, self._facts.text_input))
+        if self._untold:
+            said, self._untold = self._untold, []
+            text = f"{messages.retold(said)}\n{text}"
+        await self._send(messages.encode_text(text, self._text_input))
 
     async def send_said(self, said: Sequence[Said], *, answer: str | None = None) -> None:
         """Tell the model what was said before, and with ``answer`` let it answer that."""
-        raise NotImplementedError
+        if self._takes_content:
+            await self._send(messages.encode_said(said, answer))
+            return
+        if self._awaits_history:
+            # It says nothing until it has the history, and nothing to the history.
+            self._awaits_history = False
+            await self._send(messages.encode_said(said, None, complete=True))
+        else:
+            self._untold += said
+        if answer is not None:
+            await self.send_text(answer)
 
     async def send_tool_result(
         self,
@@ -90,7 +119,7 @@ class GenaiSession:
         scheduling: Scheduling | None = None,
     ) -> None:
         """Give the result of a tool call."""
-        if self._facts.tools_block:
+        if name in self._awaited:
             scheduling = None
         await self._send(messages.encode_tool_result(call_id, name, response, scheduling))
 
@@ -101,6 +130,8 @@ class GenaiSession:
         except ConnectionClosed as closed:
             raise _closed(closed) from None
         except TimeoutError:
+            # Whoever reads would wait for the keepalive to notice.
+            self._socket.transport.abort()
             raise LiveClosedError(1006, f"nothing could be sent for {SEND_TIMEOUT:g} s") from None
 
     async def events(self) -> AsyncIterator[LiveEvent]:
@@ -150,7 +181,11 @@ class GenaiConnector:
         self._client = _make_client(api_key, live_url or os.environ.get(LIVE_URL) or None)
 
     async def open(self, config: LiveConfig, *, handle: str | None = None) -> GenaiSession:
-        """Open a session and wait until it is set up.
+        """Open a connection and wait until it is set up.
+
+        Args:
+            config: What it is opened with.
+            handle: Where another connection was, to go on there; None begins a session.
 
         Raises:
             LiveConnectError: the service refused, did not answer in time, or cannot be reached.
@@ -158,7 +193,8 @@ class GenaiConnector:
         from google.genai.errors import APIError
 
         resources = AsyncExitStack()
-        connecting = self._client.aio.live.connect(model=config.model, config=_setup(config))  # type: ignore[arg-type]
+        setup: Any = setup_of(config, handle)
+        connecting = self._client.aio.live.connect(model=config.model, config=setup)
         try:
             async with asyncio.timeout(OPEN_TIMEOUT):
                 session = await resources.enter_async_context(connecting)
@@ -170,8 +206,9 @@ class GenaiConnector:
             reason = _why_not(error, APIError)
             if reason is None:
                 raise
-            raise LiveConnectError(f"cannot open a session of {config.model}: {reason}") from error
-        return GenaiSession(session._ws, config, resources)
+            code = _code_of(error, APIError)
+            raise LiveConnectError(f"cannot open a session of {config.model}: {reason}", code) from error
+        return GenaiSession(session._ws, config, resources, resumed=handle is not None)
 
     async def check(self) -> None:
         """See whether the service can be reached, by opening and closing a TCP connection to it.
@@ -215,6 +252,13 @@ def _why_not(error: BaseException, api_error: type[Any]) -> str | None:
             return None
 
 
+def _code_of(error: BaseException, api_error: type[Any]) -> int | None:
+    """With which code the service closed the connection; None if it did not come to that."""
+    if isinstance(error, ConnectionClosed):
+        return _closed(error).code
+    return error.code if isinstance(error, api_error) else None
+
+
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -251,39 +295,3 @@ def _make_client(api_key: str | None, live_url: str | None) -> Client:
             f"no Gemini API key: set {' or '.join(KEYS)}, or {LIVE_URL} to use the sandbox's live server"
         )
     return genai.Client(api_key=key, vertexai=False, http_options=options)
-
-
-def _setup(config: LiveConfig) -> dict[str, Any]:
-    """The configuration in google-genai's words."""
-    speech: dict[str, Any] = {}
-    if config.voice:
-        speech["voice_config"] = {"prebuilt_voice_config": {"voice_name": config.voice}}
-    if config.language:
-        speech["language_code"] = config.language
-    setup: dict[str, Any] = {
-        "response_modalities": ["AUDIO"],
-        "input_audio_transcription": {},
-        "output_audio_transcription": {},
-        # Without it an audio session ends after about 15 minutes, when its context is full.
-        "context_window_compression": {"sliding_window": {}},
-    }
-    if speech:
-        setup["speech_config"] = speech
-    if config.instruction:
-        setup["system_instruction"] = config.instruction
-    if config.temperature is not None:
-        setup["temperature"] = config.temperature
-    if config.tools:
-        setup["tools"] = [
-            {
-                "function_declarations": [
-                    {
-                        "name": tool.name,
-                        "description": tool.description,
-                        "parameters_json_schema": dict(tool.parameters),
-                    }
-                    for tool in config.tools
-                ]
-            }
-        ]
-    return setup

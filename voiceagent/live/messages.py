@@ -10,7 +10,7 @@ import binascii
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -29,8 +29,10 @@ from voiceagent.live.events import (
     ToolCallsCancelled,
     TurnComplete,
     Usage,
+    WrittenText,
 )
 from voiceagent.live.models import TextInput
+from voiceagent.live.session import Said
 
 _AUDIO_PREFIX = b'{"realtime_input":{"audio":{"mime_type":"audio/pcm;rate=16000","data":"'
 _AUDIO_SUFFIX = b'"}}}'
@@ -47,6 +49,29 @@ def encode_text(text: str, form: TextInput) -> str:
         return json.dumps({"realtime_input": {"text": text}})
     turn = {"role": "user", "parts": [{"text": text}]}
     return json.dumps({"client_content": {"turns": [turn], "turn_complete": True}})
+
+
+def encode_said(said: Sequence[Said], answer: str | None, *, complete: bool = False) -> str:
+    """The message that tells what was said before.
+
+    Args:
+        said: In order.
+        answer: What the user says after it, which the model answers.
+        complete: Whether this is all; with ``answer`` it is anyway.
+    """
+    if answer is not None:
+        said = (*said, Said("user", answer))
+    turns = [{"role": one.role, "parts": [{"text": one.text}]} for one in said]
+    return json.dumps({"client_content": {"turns": turns, "turn_complete": complete or answer is not None}})
+
+
+def retold(said: Sequence[Said]) -> str:
+    """What was said before, as a text for a model that takes no turns of a conversation."""
+    lines = [f"{_SPEAKERS[one.role]}: {one.text}" for one in said]
+    return "\n".join(("Until now this was said, which you need not answer:", *lines))
+
+
+_SPEAKERS = {"user": "The caller", "model": "You"}
 
 
 def encode_tool_result(
@@ -78,6 +103,7 @@ class _Blob(_Camel):
 
 class _Part(_Camel):
     inline_data: _Blob | None = None
+    text: str | None = None
     thought: bool = False
 
 
@@ -194,8 +220,14 @@ def _events(message: _ServerMessage) -> Iterator[LiveEvent]:
             yield InputTranscript(content.input_transcription.text)
         if content.interrupted:
             yield Interrupted()
-        for pcm in _audio(message):
-            yield Audio(pcm)
+        if content.model_turn is not None:
+            for part in content.model_turn.parts:
+                if part.thought:
+                    continue
+                if part.inline_data is not None and part.inline_data.data:
+                    yield Audio(part.inline_data.data)
+                elif part.text:
+                    yield WrittenText(part.text)
         if content.output_transcription is not None and content.output_transcription.text:
             yield OutputTranscript(content.output_transcription.text)
     if message.tool_call is not None:

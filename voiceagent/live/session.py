@@ -25,7 +25,16 @@ class LiveError(Exception):
 
 
 class LiveConnectError(LiveError):
-    """The session could not be opened."""
+    """The session could not be opened.
+
+    Attributes:
+        code: With which code the service closed the connection instead of setting it up; None where it was
+            not even reached, or said nothing.
+    """
+
+    def __init__(self, text: str, code: int | None = None) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class LiveClosedError(LiveError):
@@ -83,6 +92,8 @@ class LiveConfig:
         tools: Declarations; fixed for the session's life.
         temperature: Sampling temperature; None for the service's default.
         interruptible: Whether the model stops when the caller speaks over it.
+        continues: Whether the model is told first what was said before, with ``send_said``: some models
+            want to know that it comes.
     """
 
     model: str
@@ -92,6 +103,7 @@ class LiveConfig:
     tools: tuple[ToolDeclaration, ...] = field(default=())
     temperature: float | None = None
     interruptible: bool = True
+    continues: bool = False
 
 
 class Memory(Protocol):
@@ -99,6 +111,9 @@ class Memory(Protocol):
 
     def quiet(self) -> bool:
         """Whether nobody is in the middle of anything: the caller is silent, and no answer is being made."""
+
+    def caller_speaks(self) -> bool:
+        """Whether the caller speaks at the moment. Asked with every piece of audio, so it must be cheap."""
 
     def said_since(self, moment: float | None) -> Sequence[Said]:
         """What was said since a time of the event loop's clock, cut to what is heard; None: all of it."""
@@ -153,6 +168,15 @@ class LiveConnection(Protocol):
 
 class LiveSession(LiveConnection, Protocol):
     """A conversation with a model, over one connection after the other, as the bridge sees it."""
+
+    async def send_text(self, text: str, *, keep: bool = True) -> None:
+        """Say something to the model as the user, and let it answer.
+
+        Args:
+            text: What it is told.
+            keep: Whether another connection is told it where this one is lost before the model reacts. Not
+                where it only reminds the model of something that is kept anyway.
+        """
 
     async def reopen(self, cause: str) -> None:
         """Go on over another connection, because this one seems dead; ``events`` then has ``Reopened``."""

@@ -186,9 +186,14 @@ async def test_a_call_that_never_falls_silent_is_ended_all_the_same(tmp_path: Pa
     assert call.report.duration_ms < 60_000 and voicemail.seconds > 15
 
 
+GONE = {"at": 0.05, "refuse": 503, "times": 99}
+"""After the first connection to the model of a call there is no other."""
+
+
 @virtual_time
 async def test_a_model_that_is_lost_in_mid_message_leaves_what_was_said(tmp_path: Path) -> None:
-    scenario = {**plot(say(MESSAGE), STAYS, model=[heard(MESSAGE)]), "faults": [{"at": 8.0, "close": 1011}]}
+    faults = [{"at": 8.0, "close": 1011}, GONE]
+    scenario = {**plot(say(MESSAGE), STAYS, model=[heard(MESSAGE)]), "faults": faults}
     async with office(tmp_path, scenario) as at:
         call = await at.line.call()
         (voicemail,) = await at.voicemails()
@@ -202,7 +207,7 @@ async def test_a_model_that_is_lost_in_mid_message_leaves_what_was_said(tmp_path
 async def test_without_a_model_the_people_are_tried_again_only_while_they_may_be_there(
     tmp_path: Path, now: Any, told_people: bool
 ) -> None:
-    faults = [{"at": 1.0, "close": 1011}]
+    faults = [{"at": 1.0, "close": 1011}, GONE]
     scenario = {**LEAVES_A_MESSAGE, "callee": {"answers": False}, "faults": faults}
     async with office(tmp_path, scenario, **({} if now is None else {"now": now})) as at:
         call = await at.line.call()

@@ -104,7 +104,11 @@ class Hand:
 
 @asynccontextmanager
 async def listening(
-    agent: type[CallMonitoring] = Monitoring, *, mode: Mode = Mode.SPY, sample_rate: int = RATE
+    agent: type[CallMonitoring] = Monitoring,
+    *,
+    mode: Mode = Mode.SPY,
+    sample_rate: int = RATE,
+    more: dict[str, object] | None = None,
 ) -> AsyncIterator[Hand]:
     """A call in which the announcement has been heard, and the callee has picked up.
 
@@ -112,11 +116,13 @@ async def listening(
         agent: The agent.
         mode: Of the line from then on; ``BARGE`` has the line refuse to switch.
         sample_rate: Of the line.
+        more: Of the scenario.
     """
     scenario = {
         "script": [{"wait": 600}],
         "callee": {"answers": True, "after": 2},
         "model": [ANNOUNCES],
+        **(more or {}),
     }
     async with phone_line(agent, scenario, sample_rate=sample_rate) as line:
         if mode is Mode.BARGE:

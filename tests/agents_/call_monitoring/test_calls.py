@@ -19,9 +19,10 @@ from tests.agents_.call_monitoring.stage import (
     assert_heard_only,
     listening,
 )
+from tests.bridge.model import FOR_GOOD
 from tests.receivers import http_receiver, mail_server
 from tools.coaching import CallNotes
-from voiceagent.live import LiveConfig, LiveConnectError, LiveSession
+from voiceagent.live import LiveConfig, LiveConnectError, LiveConnection
 from voiceagent.report import CalleeJoined, EndReason, TransferStarted
 from voiceagent.testing import PhoneLine, PlayedCall, phone_line, virtual_time
 
@@ -248,7 +249,7 @@ async def test_a_model_that_does_as_it_likes_neither_connects_nor_hangs_up_nor_c
 
 @virtual_time
 async def test_a_model_that_is_lost_leaves_the_two_talking() -> None:
-    async with listening() as hand:
+    async with listening(more=FOR_GOOD) as hand:
         await hand.model.leaves()
         played = await hand.call.over()
         hand.call.callee.say(CALLEE_SAYS)
@@ -281,7 +282,7 @@ class Unreachable:
     async def check(self) -> None:
         pass
 
-    async def open(self, config: LiveConfig) -> LiveSession:
+    async def open(self, config: LiveConfig, *, handle: str | None = None) -> LiveConnection:
         raise LiveConnectError("no answer")
 
 

@@ -44,8 +44,9 @@ async def test_the_demo_is_helped_then_put_through_with_a_briefing(database_url:
     assert played.ended is EndReason.TRANSFERRED and played.violations == []
     assert played.callee.heard_speech(BRIEFING) and not played.caller.heard_speech(BRIEFING)
     assert played.caller.heard_speech(HAND_OVER) and not played.callee.heard_speech(HAND_OVER)
-    # From the hand-over line on, the caller hears the plumber and nothing else.
-    assert len(played.caller.heard_ms) == 4
+    # From the hand-over line on, the caller hears a ring, then the plumber, and nothing else.
+    *_, ring, _plumber = played.caller.heard_ms
+    assert len(played.caller.heard_ms) == 5 and ring[1] - ring[0] == 1000
     assert played.caller.heard_speech("hello, this is Ben, I have your bill here", voice="en-GB")
 
     assert (case.state, case.reason, case.summary) == ("connected", "billing", SUMMARY)

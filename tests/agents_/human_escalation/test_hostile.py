@@ -21,7 +21,7 @@ from tests.agents_.human_escalation.stage import (
     complaining,
     escalating,
 )
-from tests.bridge.model import Model, tone
+from tests.bridge.model import FOR_GOOD, Model, tone
 from tests.phone import Phone
 from voiceagent.report import CalleeJoined, EndReason, ToolStarted, TransferStarted
 from voiceagent.sandbox.exchange.faults import Fault
@@ -140,6 +140,10 @@ async def test_nonsense_is_refused_and_rings_nobody() -> None:
     assert played.seen(TransferStarted) == [] and played.caller.heard_speech("I see.")
 
 
+class NoRinging(Plumber):
+    hold_audio = None
+
+
 @virtual_time
 async def test_a_model_that_talks_while_it_rings_and_after_the_briefing_is_not_heard_by_the_caller() -> None:
     said = speak("hello this is Ben", sample_rate=24000)
@@ -148,7 +152,7 @@ async def test_a_model_that_talks_while_it_rings_and_after_the_briefing_is_not_h
         "callee": ANSWERS,
         "model": escalating({"on": "tool_result", "say": BRIEFING}),
     }
-    async with phone_line(Plumber, plot) as line, line.ringing() as running:
+    async with phone_line(NoRinging, plot) as line, line.ringing() as running:
         model = Model(cast(Phone, line))
         await running.until(TransferStarted)
         before = running.caller.heard_bytes
@@ -200,7 +204,7 @@ async def test_a_line_that_cannot_connect_is_a_failure_with_a_callback() -> None
 @virtual_time
 async def test_a_model_that_is_lost_while_it_rings(callee: dict[str, object], state: str) -> None:
     plot = {"script": complaining({"wait": 120}, "hangup"), "callee": callee, "model": escalating()}
-    async with phone_line(Plumber, plot) as line:
+    async with phone_line(Plumber, plot | FOR_GOOD) as line:
         async with line.ringing() as running:
             await running.until(TransferStarted)
             await Model(cast(Phone, line)).leaves()
