@@ -2,6 +2,7 @@
 
 ``VoiceAgent.as_adk()`` makes an agent that ``adk web``, ``adk run`` and ``adk eval`` talk to in text. The
 other way round, ADK's tools and toolsets, MCP servers among them, stand in ``VoiceAgent.tools`` as they are.
+And with an :class:`AdkEngine`, ADK's agents, callbacks, plugins and session services take part in calls.
 
 Its rule: ADK takes a second to import, so nothing here imports it before an agent or a tool of it is used.
 """
@@ -12,17 +13,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from voiceagent.adk.engine import AdkEngine as AdkEngine
     from voiceagent.adk.root import lazy_root_agent as lazy_root_agent
     from voiceagent.adk.sources import offer as offer
     from voiceagent.adk.text import agent_of as agent_of
 
 _HOME = {
+    "AdkEngine": "voiceagent.adk.engine",
     "agent_of": "voiceagent.adk.text",
     "lazy_root_agent": "voiceagent.adk.root",
     "offer": "voiceagent.adk.sources",
 }
 
-__all__ = ["agent_of", "lazy_root_agent", "offer"]
+__all__ = ["AdkEngine", "agent_of", "lazy_root_agent", "offer"]
 
 
 def __getattr__(name: str) -> Any:

@@ -64,7 +64,7 @@ class AdoptedTool:
             )
         self.options = options
         self.declaration = ToolDeclaration(
-            declared.name or tool.name, declared.description or "", _schema(declared)
+            declared.name or tool.name, declared.description or "", schema_of(declared), options.blocking
         )
         self._tool = tool
 
@@ -114,7 +114,7 @@ class AdoptedToolset(ToolSource):
             logger.warning("closing %s: %s", _described(self._toolset), error or type(error).__name__)
 
 
-def _schema(declared: FunctionDeclaration) -> dict[str, Any]:
+def schema_of(declared: FunctionDeclaration) -> dict[str, Any]:
     """The parameters of a declaration, which has them in one of two forms."""
     schema = declared.parameters_json_schema
     if schema is None and declared.parameters is not None:

@@ -78,6 +78,47 @@ class Resources:
             self._users, self._open = 0, False
 
 
+class SharedState:
+    """Keeps ``call.state`` and the state of ADK's session alike, as far as JSON can hold it."""
+
+    def __init__(self, call: CallContext) -> None:
+        self._call = call
+        # What the two have had in common, as JSON.
+        self._shared: dict[str, str] = {}
+
+    def read(self, state: Mapping[str, Any]) -> None:
+        """Take over what has changed in ADK's state since it was last looked at."""
+        for key, value in state.items():
+            text = _as_json(value)
+            if text is not None and self._shared.get(key) != text:
+                self._shared[key] = text
+                if value is not None:
+                    self._call.state[key] = value
+
+    def write(self, context: ToolContext) -> None:
+        """Hand what has changed in the call's state to ADK."""
+        for key, value in self._call.state.items():
+            text = _as_json(value)
+            if text is not None and self._shared.get(key) != text:
+                self._shared[key] = text
+                context.state[key] = value
+        # ADK's state forgets nothing: what the call has dropped is kept as null.
+        for key in self._shared.keys() - self._call.state.keys():
+            if self._shared[key] != "null":
+                self._shared[key] = "null"
+                context.state[key] = None
+
+    def first(self) -> dict[str, Any]:
+        """What a new session begins with."""
+        begun: dict[str, Any] = {}
+        for key, value in self._call.state.items():
+            text = _as_json(value)
+            if text is not None:
+                self._shared[key] = text
+                begun[key] = value
+        return begun
+
+
 class TextCall:
     """One session, as a call without a line.
 
@@ -99,8 +140,7 @@ class TextCall:
         self.instruction = ""
         self._beginning = asyncio.Lock()
         self._begun = False
-        # What ADK's state and the call's state have had in common, as JSON.
-        self._shared: dict[str, str] = {}
+        self._state = SharedState(self.context)
 
     async def begin(self, state: Mapping[str, Any]) -> None:
         """Take over what the session remembers, and let the agent prepare; once."""
@@ -113,25 +153,11 @@ class TextCall:
 
     def read(self, state: Mapping[str, Any]) -> None:
         """Take over what has changed in ADK's state since it was last looked at."""
-        for key, value in state.items():
-            text = _as_json(value)
-            if text is not None and self._shared.get(key) != text:
-                self._shared[key] = text
-                if value is not None:
-                    self.context.state[key] = value
+        self._state.read(state)
 
     def write(self, context: ToolContext) -> None:
         """Hand what has changed in the call's state to ADK, as far as JSON can hold it."""
-        for key, value in self.context.state.items():
-            text = _as_json(value)
-            if text is not None and self._shared.get(key) != text:
-                self._shared[key] = text
-                context.state[key] = value
-        # ADK's state forgets nothing: what the call has dropped is kept as null.
-        for key in self._shared.keys() - self.context.state.keys():
-            if self._shared[key] != "null":
-                self._shared[key] = "null"
-                context.state[key] = None
+        self._state.write(context)
 
 
 class TextCalls:

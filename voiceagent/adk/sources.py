@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 
-from voiceagent.tool import DEFAULT_TIMEOUT, Ability, ToolOptions
+from voiceagent.tool_options import ToolOptions
 
 
 @dataclass(frozen=True)
@@ -16,25 +17,24 @@ class Offer:
     options: ToolOptions
 
 
-def offer(source: object, *, timeout: float = DEFAULT_TIMEOUT, requires: Ability | None = None) -> Offer:
+def offer(source: object, **options: Any) -> Offer:
     """Say how an ADK tool, or every tool of an ADK toolset, is offered: what ``@tool`` says of a function.
 
     Args:
         source: The tool or toolset.
-        timeout: Seconds after which a call of a tool is stopped and the model is told so.
-        requires: Offer the tools only on lines that can do this.
+        options: Those of ``@tool``, but for ``name``: ``timeout``, ``requires``, ``filler`` and so on.
 
     Raises:
-        TypeError: it is neither a tool nor a toolset of ADK.
-        ValueError: the timeout is not positive.
+        TypeError: it is neither a tool nor a toolset of ADK, or there is no such option.
+        ValueError: an option has a value that makes no sense.
     """
-    if timeout <= 0:
-        raise ValueError(f"timeout must be a positive number of seconds, not {timeout}")
+    if "name" in options:
+        raise TypeError("a tool of ADK keeps its own name: offer() takes no name")
     if not (is_adk_tool(source) or is_adk_toolset(source)):
         raise TypeError(
             f"offer() takes a tool or toolset of ADK, not {source!r}; a function is marked with @tool"
         )
-    return Offer(source, ToolOptions(timeout=timeout, requires=requires))
+    return Offer(source, ToolOptions(**options))
 
 
 def is_adk_tool(source: object) -> bool:

@@ -56,8 +56,8 @@ def agent_of(
     sources = [source.source if isinstance(source, Offer) else source for source in agent.tools]
     adks = [source for source in sources if is_adk_tool(source) or is_adk_toolset(source)]
     fields: dict[str, Any] = {
-        "name": name or _snake_case(type(agent).__name__),
-        "description": _first_line(type(agent).__doc__),
+        "name": name or snake_case(type(agent).__name__),
+        "description": first_line(type(agent).__doc__),
         "instruction": instruction,
         "generate_content_config": GenerateContentConfig(temperature=agent.temperature),
     }
@@ -122,9 +122,11 @@ class _TextTool(BaseTool):
                 call.write(tool_context)
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
+    """The name of a class as the name of an ADK agent."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _first_line(doc: str | None) -> str:
+def first_line(doc: str | None) -> str:
+    """What a docstring says of a class, as the description of an ADK agent."""
     return (doc or "").strip().partition("\n")[0]
