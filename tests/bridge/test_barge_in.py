@@ -284,6 +284,20 @@ async def test_after_an_interruption_by_nobody_the_model_goes_on_where_the_calle
 
 
 @virtual_time
+async def test_that_is_so_also_right_after_the_caller_has_spoken() -> None:
+    plot = {
+        "script": [{"wait": "agent_done"}, {"say": "When are you open?"}, {"wait": 16}, "hangup"],
+        "model": [{"on": "start", "say": "Hello."}, {"on": "caller_done", "say": LONG}],
+        "faults": [{"at": 2.0, "phantom_interrupt": True}],
+    }
+    async with phone_line(Plain, plot) as line:
+        played = await line.call()
+    cut, rest = played.seen(TurnEnded)[1:3]
+    assert cut.interrupted
+    assert f"{cut.text} {rest.text}" == LONG
+
+
+@virtual_time
 async def test_repeated_interruptions_silence_the_line_once() -> None:
     async with phone_system(Listener, LISTENING) as phone:
         call, model = await answered(phone)

@@ -28,6 +28,9 @@ _LONGEST_PAUSE_MS = 2500.0
 _NOISE_MS = 1500.0
 """A caller who made no sound for so long has not interrupted anybody, whatever the model believes."""
 
+_ANSWERED_MS = 600.0
+"""The same for a caller who has not begun to speak since the answer began."""
+
 _TURN_ENDS = 2.0
 """Seconds that a model gets to end the turn that it was interrupted in."""
 
@@ -77,6 +80,9 @@ class Interruption:
         self._paused_at = 0.0
         self._paused_turn: Turn | None = None
         self._going_on: asyncio.Task[None] | None = None
+        # The answer that is being made, and how often the caller had begun to speak before it.
+        self._answer: Turn | None = None
+        self._spoke_before = 0
 
     # What the line hears -------------------------------------------------------------------------------
 
@@ -121,6 +127,8 @@ class Interruption:
 
     def model_speaks(self, turn: Turn) -> None:
         """Audio of an answer has come. A later answer than the one that waits means that this one is over."""
+        if turn is not self._answer:
+            self._answer, self._spoke_before = turn, self._meter.spoke
         if self._player.paused and self._paused_turn is not None and turn is not self._paused_turn:
             if unheard := [each for each in self._answers.interruptible() if each is not turn]:
                 self._silence(unheard)
@@ -162,7 +170,10 @@ class Interruption:
     def _nobody_spoke(self) -> bool:
         """Whether the caller has made no sound lately."""
         meter = self._meter
-        return not meter.speaking and (not meter.spoke or meter.quiet_ms >= _NOISE_MS)
+        if meter.speaking:
+            return False
+        silent = _ANSWERED_MS if meter.spoke == self._spoke_before else _NOISE_MS
+        return not meter.spoke or meter.quiet_ms >= silent
 
     def _go_on_after_noise(self, turn: Turn, guarded: bool) -> None:
         if self._going_on is not None and not self._going_on.done():
