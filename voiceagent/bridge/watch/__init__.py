@@ -1,0 +1,1 @@
+"""The rules by which :mod:`..watchdogs` watches a conversation, one file each."""
