@@ -133,11 +133,17 @@ class Tab:
             time.sleep(0.02)
 
     def click(self, selector: str) -> None:
-        """Press the mouse on the middle of an element, as a person does."""
+        """Press the mouse on the middle of an element, as a person does: when it stands still."""
         x, y = self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            " e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect();"
-            " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
+            f"(async () => {{ const e = document.querySelector({json.dumps(selector)});"
+            " const frame = () => new Promise(requestAnimationFrame);"
+            " const middle = () => { const b = e.getBoundingClientRect();"
+            "   return [b.x + b.width / 2, b.y + b.height / 2]; };"
+            " e.scrollIntoView({block: 'center', behavior: 'instant'});"
+            " for (let at = [], still = 0; still < 3;) {"
+            "   await frame(); const now = middle();"
+            "   still = now.join() === at.join() ? still + 1 : 0; at = now; }"
+            " return middle(); })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
