@@ -117,8 +117,8 @@ class VoiceAgent:
         telemetry_texts: Whether traces have what was said, and the arguments and results of tools.
         tools: More tools: functions, bound methods, objects whose ``@tool`` methods are all taken, and tools
             and toolsets of google-adk, such as those of an MCP server.
-        engine: What runs the calls; None is the model alone, :class:`voiceagent.adk.AdkEngine` lets ADK's agents,
-            callbacks and plugins take part.
+        engine: What runs the calls; None is the model alone, :class:`voiceagent.adk.AdkEngine` lets agents,
+            callbacks and plugins of ADK take part.
     """
 
     instruction: Words = "You answer the phone. Be brief and friendly: your answers are spoken."
@@ -210,7 +210,8 @@ class VoiceAgent:
         """What report, hooks and displays get of what was said; override it to take codes out of a text.
 
         The report's numbers of caller and callee and the keys that were pressed go through it as well, the
-        numbers before :meth:`on_incoming`. It is called often, with pieces and with whole lines, so it must be quick.
+        numbers before :meth:`on_incoming`. It is called often, with pieces and whole lines, so it must be
+        quick.
         """
         return text
 

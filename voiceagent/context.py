@@ -330,6 +330,6 @@ def _transfer_failed(code: str) -> str:
             return "Nobody answered. The caller is still on the line: tell them, and offer something else."
         case _:
             return (
-                f"The call to the callee failed ({code}). The caller is still on the line: tell them that nobody"
-                " could be reached, and offer something else."
+                f"The call to the callee failed ({code}). The caller is still on the line: tell them that"
+                " nobody could be reached, and offer something else."
             )
