@@ -108,8 +108,8 @@ class VoiceAgent:
         idle_goodbye: What they hear before the call ends, when they say nothing to all of these.
         longest_seconds: A call that reaches it is ended with a goodbye; None never ends one.
         longest_goodbye: What the caller hears then.
-        report_audio: Whether ``report.html`` plays the call. Spoken codes can be heard in it, which ``redact``
-            cannot change.
+        report_audio: Whether ``report.html`` plays the call. Spoken codes can be heard in it, and ``redact``
+            cannot change that.
         goodbye: What the caller hears where the model ends the call without a word.
         model: Name of a Gemini Live model.
         temperature: Sampling temperature; None for the service's default.
