@@ -114,11 +114,13 @@ class _Ear:
     Attributes:
         spoken: Seconds of agent speech, with its short pauses, since :meth:`forget`.
         quiet: Seconds since the agent was last heard, or since :meth:`forget`.
+        waited: Seconds since anything was heard, the ringing tone included: who hears it ring, waits.
     """
 
     def __init__(self, sample_rate: int) -> None:
         self.spoken = 0.0
         self.quiet = 0.0
+        self.waited = 0.0
         self._sample_rate = sample_rate
         self._seconds_per_byte = 1 / (BYTES_PER_SAMPLE * sample_rate)
         self._expected: Callable[[], bool] | None = None
@@ -128,6 +130,7 @@ class _Ear:
         """What was heard so far is done with: only what comes now counts."""
         self.spoken = 0.0
         self.quiet = 0.0
+        self.waited = 0.0
 
     async def until(self, expected: Callable[[], bool]) -> None:
         """Return as soon as ``expected`` holds, looked at with every chunk that is heard.
@@ -147,7 +150,9 @@ class _Ear:
     def hear(self, pcm: bytes) -> None:
         """Take what the leg hears, about 20 ms at a time."""
         seconds = len(pcm) * self._seconds_per_byte
-        if _rms(pcm) >= LOUD_RMS and not is_ringing(pcm, self._sample_rate):
+        loud = _rms(pcm) >= LOUD_RMS
+        self.waited = 0.0 if loud else self.waited + seconds
+        if loud and not is_ringing(pcm, self._sample_rate):
             # A pause between words belongs to the speech, a pause between sentences does not.
             pause = self.quiet if self.spoken and self.quiet < AGENT_DONE_SECONDS else 0.0
             self.spoken += pause + seconds
@@ -158,7 +163,7 @@ class _Ear:
             return
         if self._expected is not None and self._expected():
             self._met.set_result(None)
-        elif self.quiet >= PATIENCE_SECONDS:
+        elif self.waited >= PATIENCE_SECONDS:
             self._met.set_exception(_AgentSilent())
 
 
