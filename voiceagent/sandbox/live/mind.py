@@ -7,6 +7,7 @@ does not say again.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,12 @@ MAX_TURNS = 500
 
 MAX_WORDS = 400
 """Words of such a turn that are looked at."""
+
+MAX_UNANSWERED = 20
+"""Things that the caller has said, and that wait for an answer; the latest are kept."""
+
+MAX_CHARACTERS = 4000
+"""Of such a thing the beginning is kept."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class Mind:
         # Whether it took another agent's place, whose words it was told.
         self._replaces = False
         # What the caller said in the history since the model's last turn there.
-        self._unanswered: list[str] = []
+        self._unanswered: deque[str] = deque(maxlen=MAX_UNANSWERED)
 
     # Another connection -------------------------------------------------------------------------------
 
@@ -122,7 +129,7 @@ class Mind:
         for role, text in turns[-MAX_TURNS:]:
             if role == "model":
                 self.begun = True
-                self._unanswered = []
+                self._unanswered.clear()
                 self._recognise(words(text))
             else:
                 self._learn_of_caller(text)
@@ -147,7 +154,7 @@ class Mind:
                     self.pass_over(line)
                     self._last = line
             case _ if text:
-                self._unanswered.append(text)
+                self._unanswered.append(text[:MAX_CHARACTERS])
 
     def _called(self, function: str) -> int | None:
         """A lost connection called a function, so it is not to be called again; returns the rule."""
@@ -246,7 +253,7 @@ class Mind:
                 self.begun = True
                 return self._answer_result(function, result)
             case AnswerNow() if self._owed is not None or self._unanswered:
-                return self._owed or self.caller_done(self._unanswered)
+                return self._owed or self.caller_done(list(self._unanswered))
         return self._cue(text)
 
     def _cue(self, text: str) -> Line | None:
@@ -266,7 +273,7 @@ class Mind:
     def _rest(self, heard: str) -> Line:
         if not heard.strip():
             if self._owed is None and self._unanswered:
-                return self.caller_done(self._unanswered)
+                return self.caller_done(list(self._unanswered))
             again = self._owed or self._last or Line("")
             return self._still_to_do(again, again.text)
         for least in (LEAST, 1):
@@ -304,7 +311,7 @@ class Mind:
     def begin(self, line: Line) -> None:
         """The model begins with a line."""
         self._owed = None
-        self._unanswered = []
+        self._unanswered.clear()
         self._last = line
         if line.rule is not None:
             self._rules.fire(line.rule)
