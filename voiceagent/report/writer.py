@@ -116,7 +116,12 @@ class ReportWriter:
             self._parted = False
 
     def _said_at(self, moment: AgentText) -> float:
-        """When these words are heard: the line plays what the model made before them first."""
+        """When these words are heard: the line plays what the model made before them first.
+
+        The first words are of the first audio, though their text comes after some of it.
+        """
+        if not moment.part:
+            return moment.at_ms
         for timing in reversed(self.report.turns):
             if timing.turn == moment.turn:
                 return max(moment.at_ms, timing.at_ms + moment.offset_ms)
