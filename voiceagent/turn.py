@@ -27,6 +27,9 @@ class TurnState(Enum):
     GENERATED = "generated"
     """All of it has arrived; the line may still be playing."""
 
+    BROKEN = "broken off"
+    """Its connection was lost in the middle of it: the rest of it comes in a turn of its own."""
+
     INTERRUPTED = "interrupted"
     """The caller barged in, and the model has not ended the turn yet: what arrives now is late."""
 
@@ -42,10 +45,12 @@ class Turn:
         generated_ms: Audio that the model has made so far.
         sent_ms: As much of it has gone onto the line.
         interrupted: Whether the caller barged in before the end was heard.
+        goes_on: Whether it is the rest of the answer before it.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, goes_on: bool = False) -> None:
         self.number = number
+        self.goes_on = goes_on
         self.state = TurnState.SPEAKING
         self.generated_ms = 0.0
         self.sent_ms = 0.0
@@ -67,6 +72,11 @@ class Turn:
     def complete(self) -> bool:
         """Whether all of the answer has arrived."""
         return self.state in (TurnState.GENERATED, TurnState.OVER)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether more of the answer is to come."""
+        return self.state in (TurnState.SPEAKING, TurnState.BROKEN)
 
     def begins_at(self, queued_ms: float) -> None:
         """Note the line's queue position of the first audio; later calls change nothing."""
@@ -122,6 +132,10 @@ class Turn:
         if not self.interrupted:
             self._heard_ms = self.heard_ms(played_ms)
             self.interrupted = True
+
+    def break_off(self, *, goes_on: bool) -> None:
+        """Its connection is lost: what arrives now belongs to another answer, or to the rest of this one."""
+        self.state = TurnState.BROKEN if goes_on and self.unfinished else TurnState.OVER
 
     def drop_late(self, now_ms: float) -> None:
         """The model stopped this answer: what still arrives of it is late."""

@@ -34,9 +34,12 @@ class Answers:
         turn = self.last
         if turn is not None and turn.stale(self._clock()):
             turn.state = TurnState.OVER
-        if turn is None or turn.state is TurnState.OVER:
+        if turn is None or turn.state in (TurnState.OVER, TurnState.BROKEN):
+            goes_on = turn is not None and turn.state is TurnState.BROKEN
+            if turn is not None:
+                turn.state = TurnState.OVER
             self._count += 1
-            turn = self.last = Turn(self._count)
+            turn = self.last = Turn(self._count, goes_on=goes_on)
             self._unheard.append(turn)
         return turn
 

@@ -137,7 +137,7 @@ class Bridge:
                 )
                 self._leaving = Leaving(parts, self._hold, self._settings.goodbye, self.tell)
                 self._interruption = Interruption(
-                    parts, self._settings, self._meter, self._guard, self.tell, self._note
+                    parts, self._settings, self._meter, self._guard, self.floor, self._leaving, self.tell
                 )
                 self._watchdogs = Watchdogs(parts, self._settings, self._leaving, self, tools)
                 tools.watch(self._watchdogs.tools)
@@ -249,6 +249,7 @@ class Bridge:
                 await self._session.send_said([Said("user", remark.text)])
             else:
                 reminder = remark.kind is RemarkKind.REMINDER
+                self.floor.touch()
                 await self._session.send_text(remark.text, keep=not reminder)
                 if self._watchdogs is not None and not reminder:
                     self._watchdogs.told(remark.text)
@@ -360,7 +361,9 @@ class Bridge:
     def _note_reopened(self, reopened: Reopened) -> None:
         # What comes next is an answer of its own; what was generated of the old one is on the line.
         if self._answers.last is not None:
-            self._answers.last.state = TurnState.OVER
+            self._answers.last.break_off(goes_on=reopened.unfinished)
+        if self._interruption is not None:
+            self._interruption.reopened()
         self._answers.changed()
         self._observe(ModelReopened(self._clock(), reopened.cause, reopened.gap_ms, reopened.resumed))
 
@@ -416,6 +419,7 @@ class Bridge:
 
     async def connect(self, ring_seconds: int) -> None:
         """Ring the callee once the conversation is over; the caller hears hold audio meanwhile."""
+        self._player.drop_waiting()
         await self._hold.during(self._call.connect(ring_seconds))
 
     async def heard_out(self) -> None:

@@ -13,6 +13,9 @@ from voiceagent.bridge.stage import BridgeState, Stage
 _LOOK_SECONDS = 0.1
 """Who waits for silence looks so often. That is rare: only where a tool is slow."""
 
+_LEAST_SECONDS = 0.001
+"""And no oftener than this, though no more than a rounding error is left to wait."""
+
 
 class Floor:
     """Says when the agent could speak without cutting anybody off, and lets the model speak.
@@ -43,6 +46,11 @@ class Floor:
         self._note = note
         self._time = asyncio.get_running_loop().time
         self._touched = self._time()
+
+    @property
+    def touched(self) -> float:
+        """When the model was last given something that it may speak of, on the event loop's clock."""
+        return self._touched
 
     @property
     def talking(self) -> bool:
@@ -87,5 +95,5 @@ class Floor:
             since = max(since, self._touched)
             if now - since >= seconds:
                 return True
-            await asyncio.sleep(min(_LOOK_SECONDS, seconds - (now - since)))
+            await asyncio.sleep(min(_LOOK_SECONDS, max(_LEAST_SECONDS, seconds - (now - since))))
         return False

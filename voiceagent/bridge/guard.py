@@ -48,21 +48,24 @@ class Guard:
         self._meter = meter
         # Since when an answer is guarded; None where none is.
         self._since: float | None = None
-        self._after = 0
+        # The answers that are guarded come after this one, and up to that one.
+        self._after = self._last = 0
         self._spoke = 0
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
 
     def begin(self) -> None:
-        """Guard the next answer that begins."""
-        self._since = self._clock()
+        """Guard the next answer that begins; one that is guarded stays so."""
         last = self._answers.last
-        self._after = 0 if last is None else last.number
-        self._spoke = self._meter.spoke
+        number = 0 if last is None else last.number
+        if self._since is None:
+            self._after, self._spoke = number, self._meter.spoke
+        self._since, self._last = self._clock(), number + 1
 
     def holds(self, turn: Turn) -> bool:
         """Whether this answer may not be interrupted."""
-        return self._since is not None and turn.number == self._after + 1
+        self._go_on()
+        return self._since is not None and self._after < turn.number <= self._last
 
     def pass_on(self, pcm: bytes) -> bytes:
         """What the model is given of the caller: the audio, or silence instead, or more where some was kept.
@@ -85,11 +88,18 @@ class Guard:
         self._held_bytes = 0
         return kept
 
+    def _go_on(self) -> None:
+        """What was broken off and goes on in another turn is one answer."""
+        last = self._answers.last
+        if last is not None and last.goes_on and last.number == self._last + 1:
+            self._last += 1
+
     def _over(self) -> bool:
         assert self._since is not None
+        self._go_on()
         lasted, last = self._clock() - self._since, self._answers.last
-        if last is None or last.number <= self._after:
+        if last is None or last.number < self._last:
             return lasted >= _BEGINS_MS
-        if last.number > self._after + 1 or lasted >= _LONGEST_MS:
+        if last.number > self._last or lasted >= _LONGEST_MS:
             return True
         return (last.complete or last.late) and last.heard_out(self._played())

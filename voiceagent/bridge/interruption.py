@@ -7,12 +7,14 @@ nothing of that answer is heard again. Whatever else is heard costs no word of i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 
 from voiceagent.audio import SpeechMeter
 from voiceagent.bridge import prompts
+from voiceagent.bridge.floor import Floor
 from voiceagent.bridge.guard import Guard
+from voiceagent.bridge.leaving import Leaving
 from voiceagent.bridge.parts import Parts
 from voiceagent.bridge.settings import BargeInMode, Settings
 from voiceagent.bridge.stage import BridgeState
@@ -48,6 +50,13 @@ class Playing(Enum):
     """It was no speech, and has not ended: it does not pause anything again."""
 
 
+class Tell(Protocol):
+    """Says something to the model, which it answers."""
+
+    def __call__(self, text: str, *, interruptible: bool = True) -> None:
+        """Say it; whether the caller can interrupt the answer is up to ``interruptible``."""
+
+
 class Interruption:
     """Decides about interruptions in one conversation.
 
@@ -56,8 +65,9 @@ class Interruption:
         settings: How the agent wants its calls to be.
         meter: Hears the caller.
         guard: Knows which answers may not be interrupted.
+        floor: Knows when the model was told something, and tells it what it does not answer.
+        leaving: Ends the call with a goodbye.
         tell: Says something to the model, which it answers.
-        note: Says something to the model, which it does not answer.
     """
 
     def __init__(
@@ -66,16 +76,18 @@ class Interruption:
         settings: Settings,
         meter: SpeechMeter,
         guard: Guard,
-        tell: Callable[[str], None],
-        note: Callable[[str], None],
+        floor: Floor,
+        leaving: Leaving,
+        tell: Tell,
     ) -> None:
         self._parts = parts
         self._player, self._answers, self._stage = parts.player, parts.answers, parts.stage
         self._settings = settings
         self._meter = meter
         self._guard = guard
+        self._floor = floor
+        self._leaving = leaving
         self._tell = tell
-        self._note = note
         self._playing = Playing.FREE
         self._paused_at = 0.0
         self._paused_turn: Turn | None = None
@@ -83,6 +95,11 @@ class Interruption:
         # The answer that is being made, and how often the caller had begun to speak before it.
         self._answer: Turn | None = None
         self._spoke_before = 0
+        # On the event loop's clock, as that of what the model was told.
+        self._now = asyncio.get_running_loop().time
+        self._answer_began = 0.0
+        # Whether the line still plays what came over another connection.
+        self._lagging = False
 
     # What the line hears -------------------------------------------------------------------------------
 
@@ -126,12 +143,35 @@ class Interruption:
     # What the model says of it -------------------------------------------------------------------------
 
     def model_speaks(self, turn: Turn) -> None:
-        """Audio of an answer has come. A later answer than the one that waits means that this one is over."""
+        """Audio of an answer has come.
+
+        A later answer than the one that waits means that this one is over, unless it is the rest of it.
+        """
         if turn is not self._answer:
-            self._answer, self._spoke_before = turn, self._meter.spoke
-        if self._player.paused and self._paused_turn is not None and turn is not self._paused_turn:
+            if self._lagging:
+                self._catch_up(turn)
+            self._answer, self._spoke_before, self._answer_began = turn, self._meter.spoke, self._now()
+        another = turn is not self._paused_turn and not turn.goes_on
+        if another and self._player.paused and self._paused_turn is not None:
             if unheard := [each for each in self._answers.interruptible() if each is not turn]:
                 self._silence(unheard)
+
+    def reopened(self) -> None:
+        """The model goes on over another connection, which does not know what is still to be played."""
+        self._lagging = bool(self._answers.unheard())
+
+    def _catch_up(self, turn: Turn) -> None:
+        """Drop what is played from before a break, where the model answers what the caller said into it.
+
+        A service that does not know of it takes nothing that is said into it for an interruption.
+        """
+        unheard = [each for each in self._answers.interruptible() if each is not turn]
+        self._lagging = bool(unheard)
+        spoke = self._meter.speaking or self._meter.spoke != self._spoke_before
+        if not unheard or turn.goes_on or not spoke or self._settings.barge_in is BargeInMode.OFF:
+            return
+        if not any(self._guard.holds(each) for each in unheard):
+            self._silence(unheard)
 
     def confirmed(self) -> bool:
         """The model says that the caller interrupted it.
@@ -139,7 +179,12 @@ class Interruption:
         Returns:
             Whether that counts; not where nobody may interrupt, or hears anything of the model.
         """
+        unheard = self._answers.interruptible()
+        # What the program tells a model, instead of the caller, may cut it off as well, and is answered.
+        nobody = self._nobody_spoke() and self._floor.touched <= self._answer_began
         if self._settings.barge_in is BargeInMode.OFF:
+            if unheard and nobody:
+                self._go_on_after_noise(unheard[-1], silenced=False)
             return False
         last = self._answers.last
         if last is not None:
@@ -148,16 +193,14 @@ class Interruption:
             # Nothing of the model is on the line.
             self._answers.changed()
             return False
-        unheard = self._answers.interruptible()
-        nobody = self._nobody_spoke()
         guarded = any(self._guard.holds(turn) for turn in unheard)
         if unheard and not guarded:
             self._silence(unheard)
         elif not unheard and not self._player.idle:
             self._player.silence(())
         self._answers.changed()
-        if unheard and nobody and self._stage.state in (BridgeState.TALKING, BridgeState.ENDING):
-            self._go_on_after_noise(unheard[-1], guarded)
+        if unheard and (nobody or guarded):
+            self._go_on_after_noise(unheard[-1], guarded=guarded, silenced=not guarded)
         return not guarded
 
     def _silence(self, unheard: list[Turn]) -> None:
@@ -165,7 +208,7 @@ class Interruption:
         first = unheard[0]
         self._parts.observe(BargeIn(self._parts.clock(), first.number, first.heard_ms(0)))
         if self._settings.tell_heard and not self._nobody_spoke():
-            self._note(prompts.cut_off(" ".join(turn.text_heard(0) for turn in unheard).strip()))
+            self._floor.note(prompts.cut_off(" ".join(turn.text_heard(0) for turn in unheard).strip()))
 
     def _nobody_spoke(self) -> bool:
         """Whether the caller has made no sound lately."""
@@ -175,20 +218,31 @@ class Interruption:
         silent = _ANSWERED_MS if meter.spoke == self._spoke_before else _NOISE_MS
         return not meter.spoke or meter.quiet_ms >= silent
 
-    def _go_on_after_noise(self, turn: Turn, guarded: bool) -> None:
+    def _go_on_after_noise(self, turn: Turn, *, silenced: bool, guarded: bool = False) -> None:
+        """Let the model go on with an answer, unless somebody speaks after all.
+
+        Args:
+            turn: The answer.
+            silenced: Whether what had come of it is not heard any more.
+            guarded: Whether it may not be interrupted.
+        """
+        if self._stage.state not in (BridgeState.TALKING, BridgeState.ENDING):
+            return
         if self._going_on is not None and not self._going_on.done():
             return
+        goodbye = self._stage.state is BridgeState.ENDING
 
         async def go_on() -> None:
             spoke = self._meter.spoke
             await self._answers.until(lambda: turn.state is TurnState.OVER, _TURN_ENDS)
             await asyncio.sleep(_SECOND_THOUGHTS)
-            if guarded:
-                await self._player.drained()
-            silent = self._meter.spoke == spoke and not self._meter.speaking
+            # Whatever is said into an answer that has to be heard, the rest of it has to be heard, too.
+            silent = guarded or (self._meter.spoke == spoke and not self._meter.speaking)
             if silent and self._answers.last is turn and self._stage.state is BridgeState.TALKING:
-                heard = turn.text if guarded else turn.text_heard(self._player.played_ms)
-                self._tell(prompts.go_on_after_noise(heard))
+                heard = turn.text_heard(self._player.played_ms) if silenced else turn.text
+                self._tell(prompts.go_on_after_noise(heard), interruptible=not guarded)
+                if goodbye:
+                    self._leaving.go_on()
 
         self._going_on = self._parts.tasks.create_task(go_on(), name="go on after noise")
 

@@ -30,6 +30,13 @@ HIDDEN = "•"
 _TRAILING_MS = 3000
 """So long after the last key that a tool asked for its end key may come, and means nothing any more."""
 
+_REST_MS = 3000
+"""So long after a secret the keys that follow are the rest of it, which was longer than the tool wanted. When
+the agent has said something, they answer that."""
+
+_UNFINISHED_REST_MS = 10_000
+"""The same where the caller stopped in the middle of it: they may only have looked for the rest."""
+
 _LONGEST_SECONDS = 300.0
 """A tool waits no longer, whatever is said meanwhile, also on a line on which no audio comes any more."""
 
@@ -111,6 +118,11 @@ class Keypad:
         # The end key of a tool that had enough without it, and how long it may still come.
         self._trailing: tuple[str, float] | None = None
         self._private = False
+        # How long what is pressed still is the rest of a secret; whether what is not told yet belongs to one.
+        self._rest_ms = 0.0
+        self._secret = False
+        # Whether the end of what the agent says ends that, and whether it speaks.
+        self._whole = self._spoken = False
         self._closed = False
 
     @property
@@ -137,7 +149,8 @@ class Keypad:
         if not (pressed or held):
             self._pass(bytes_to_ms(len(pcm), self._rate))
         if self._private and not held:
-            self._private = self._collecting is not None and self._collecting.wanted.secret
+            wanted = None if self._collecting is None else self._collecting.wanted
+            self._private = self._rest_ms > 0 if wanted is None else wanted.secret
         return bytes(len(pcm)) if held else pcm
 
     async def collect(self, wanted: Wanted) -> tuple[str, bool] | None:
@@ -155,6 +168,7 @@ class Keypad:
         self._collecting = collecting
         self._private = self._private or wanted.secret
         self._trailing = None
+        self._rest_ms, self._secret = 0.0, False
         before, self._gathered = self._gathered, ""
         for key in before:
             self._press(key, self._began_ms)
@@ -193,6 +207,9 @@ class Keypad:
         if collecting.digits:
             digits = HIDDEN * len(collecting.digits) if wanted.secret else collecting.digits
             self._observe(KeysPressed(collecting.began_ms, digits, collected=True))
+        if wanted.secret:
+            self._whole = not collecting.done.cancelled() and collecting.done.result()
+            self._rest_ms, self._spoken = _REST_MS if self._whole else _UNFINISHED_REST_MS, False
         if wanted.end and len(collecting.digits) >= wanted.most:
             self._trailing = wanted.end, _TRAILING_MS
 
@@ -202,6 +219,8 @@ class Keypad:
             return
         if not self._gathered:
             self._began_ms = at_ms
+        if self._rest_ms > 0:
+            self._secret, self._rest_ms = True, max(self._rest_ms, _REST_MS)
         self._gathered += key
         self._since_ms = 0.0
         if key == END_KEY:
@@ -209,11 +228,17 @@ class Keypad:
 
     def _tell(self) -> None:
         gathered, self._gathered = self._gathered, ""
+        secret, self._secret = self._secret, False
         if gathered:
-            self._observe(KeysPressed(self._began_ms, gathered))
+            digits = HIDDEN * len(gathered) if secret else gathered
+            self._observe(KeysPressed(self._began_ms, digits, collected=secret))
 
     def _pass(self, ms: float) -> None:
         """Time goes by in which no key is pressed."""
+        if self._rest_ms > 0:
+            spoken, self._spoken = self._spoken, not self._quiet()
+            over = self._whole and spoken and not self._spoken
+            self._rest_ms = 0.0 if over else max(0.0, self._rest_ms - ms)
         if self._collecting is not None:
             if self._quiet():
                 self._collecting.left_ms -= ms

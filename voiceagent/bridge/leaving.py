@@ -58,6 +58,7 @@ class Leaving:
         self._goodbye_words = goodbye
         self._tell = tell
         self._stage, self._player, self._answers = parts.stage, parts.player, parts.answers
+        self._ended = EndReason.AGENT_HUNG_UP
         self._goodbye: asyncio.Task[None] | None = None
         self._ringing: asyncio.Task[str | None] | None = None
 
@@ -74,6 +75,10 @@ class Leaving:
             self._stage.state = BridgeState.TALKING
             if self._goodbye is not None:
                 self._goodbye.cancel()
+
+    def go_on(self) -> None:
+        """Nobody spoke into the goodbye after all: the rest of it is to be heard, and then the call ends."""
+        self.hang_up_after_goodbye(self.note, ended=self._ended)
 
     # Goodbye -------------------------------------------------------------------------------------------
 
@@ -98,7 +103,7 @@ class Leaving:
         if self._stage.state is not BridgeState.TALKING:
             return self._stage.state is BridgeState.ENDING
         self._stage.state = BridgeState.ENDING
-        self.note = reason
+        self.note, self._ended = reason, ended
         self._goodbye = self._parts.tasks.create_task(self._say_goodbye(ended, goodbye), name="goodbye")
         return True
 

@@ -87,7 +87,8 @@ class ConversationMemory:
     def unfinished(self) -> str | None:
         """What to tell the model so that it goes on with the answer that is being made."""
         turn = self._last_turn()
-        if turn is None or turn.state is not TurnState.SPEAKING or not turn.generated_ms:
+        # A second connection may be lost before the model has gone on over it.
+        if turn is None or not turn.unfinished or not turn.generated_ms:
             return None
         # What has been generated lies on the line, and is heard though the connection is gone.
         return prompts.go_on_after_break(turn.text)

@@ -14,7 +14,7 @@ from voiceagent.call.base import Call
 from voiceagent.call.exceptions import BufferClosedError, BufferFullError, WSSCallClosedError
 from voiceagent.live import OUTPUT_RATE
 from voiceagent.report import CallRecording
-from voiceagent.turn import Turn, TurnState
+from voiceagent.turn import Turn
 from voiceagent.wire.frames import BYTES_PER_SAMPLE, bytes_to_ms, ms_to_bytes
 
 _LONGEST_PIECE_MS = 100
@@ -138,6 +138,11 @@ class Player:
         """How far the line has played."""
         return self._call.playback.played_ms
 
+    def drop_waiting(self) -> None:
+        """Nobody calls :meth:`refill` any more: what waits would keep all other audio waiting, too."""
+        if self._paused or self._waiting:
+            self.silence(())
+
     async def refill(self) -> None:
         """Move waiting audio onto the line, as far as there is room."""
         if self._paused:
@@ -166,7 +171,7 @@ class Player:
             before = answers.progress()
 
             def moved(before: tuple[int, float] = before) -> bool:
-                speaking = answers.last is not None and answers.last.state is TurnState.SPEAKING
+                speaking = answers.last is not None and answers.last.unfinished
                 return not speaking or answers.progress() != before
 
             await answers.until(moved, pause)

@@ -144,6 +144,11 @@ class ToolCalls:
         """How many calls have no result yet."""
         return len(self._open)
 
+    @property
+    def late(self) -> int:
+        """How many tools go on after their time; the model is told of their results later."""
+        return len(self._late)
+
     async def finish(self) -> None:
         """Let running tools come to their end, for a while; then cancel them."""
         try:

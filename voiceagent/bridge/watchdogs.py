@@ -20,6 +20,9 @@ from voiceagent.live import InputTranscript, Interrupted, LiveEvent
 
 __all__ = ["Remedies", "Watchdogs"]
 
+_LEAST_WAIT = 0.001
+"""Seconds. Timers may fire a rounding error too early, and nobody is to look again and again until then."""
+
 
 class Watchdogs:
     """Watches one conversation, from its answer on.
@@ -102,7 +105,7 @@ class Watchdogs:
             now = self._scene.now()
             due = await self._look(now)
             try:
-                async with asyncio.timeout(max(0.0, due - self._scene.now())):
+                async with asyncio.timeout(max(_LEAST_WAIT, due - self._scene.now())):
                     await self._news.wait()
             except TimeoutError:
                 pass

@@ -41,8 +41,11 @@ class Attempts:
         if self._opened is None or reactions != self._opened[1] or now - self._opened[0] > _SECONDS:
             self.failures = self.made = 0
             self._since = now
-        else:
-            self.failures += 1
+            return
+        self.failures += 1
+        if not self.made:
+            # It was opened in good time, before the last one was lost: only now is there none.
+            self._since = now
 
     def next_pause(self, now: float) -> float | None:
         """Seconds to wait before the next attempt; None where there is to be none."""

@@ -53,7 +53,8 @@ class IdleWatch:
             owed: Whether the model owes the caller an answer.
         """
         scene = self._scene
-        if not scene.talking or scene.tools.running or owed or scene.unfinished is not None:
+        at_work = scene.tools.running or scene.tools.late
+        if not scene.talking or at_work or owed or scene.unfinished is not None:
             self._since = now
             return now + TICK
         if playing := scene.playing:

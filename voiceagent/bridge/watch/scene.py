@@ -8,7 +8,7 @@ from typing import Protocol
 from voiceagent.bridge.parts import Parts
 from voiceagent.bridge.stage import BridgeState
 from voiceagent.report import EndReason
-from voiceagent.turn import Turn, TurnState
+from voiceagent.turn import Turn
 
 TICK = 0.5
 """Seconds after which a rule looks again while something goes on whose end nobody announces."""
@@ -42,6 +42,10 @@ class Tools(Protocol):
     @property
     def running(self) -> int:
         """How many calls run."""
+
+    @property
+    def late(self) -> int:
+        """How many tools go on after their time, so that the model is told of their results later."""
 
     @property
     def spoken_results(self) -> int:
@@ -79,9 +83,12 @@ class Scene:
 
     @property
     def unfinished(self) -> Turn | None:
-        """The answer of which the model has said something, and has not come to its end."""
+        """The answer of which the model has said something, and has not come to its end.
+
+        It may be broken off, where its connection was lost, and the model has not gone on yet.
+        """
         turn = self.parts.answers.last
-        if turn is None or turn.state is not TurnState.SPEAKING or not turn.generated_ms:
+        if turn is None or not turn.unfinished or not turn.generated_ms:
             return None
         return turn
 
