@@ -193,6 +193,19 @@ async def test_a_model_lost_while_nobody_answered_ends_the_call_in_order() -> No
 
 
 @virtual_time
+async def test_a_callee_who_did_not_come_is_not_rung_again_because_the_model_was_lost_meanwhile() -> None:
+    async with phone_system(Desk, asked_for({"transfer_call": {}}) | FOR_GOOD) as phone:
+        phone.exchange.parties[CALLEE] = Party(Behaviour.REJECT, 25_000)
+        call = phone.ring()
+        await ringing(phone)
+        await Model(phone).leaves()
+        report = await phone.reports.get()
+        rings = [event for event in call.snapshot()["events"] if event["event"] == "callee_ringing"]
+    assert report.ended is EndReason.MODEL_UNAVAILABLE
+    assert len(rings) == 1
+
+
+@virtual_time
 async def test_a_caller_who_hangs_up_while_it_rings_is_no_failed_transfer() -> None:
     plot = asked_for({"transfer_call": {}}, caller=({"wait": "agent_done"}, {"wait": 3}, "hangup"))
     async with phone_system(Desk, plot) as phone:

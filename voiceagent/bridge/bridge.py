@@ -307,7 +307,8 @@ class Bridge:
                 self._observe(CallerText(self._clock(), event.text))
             case Interrupted():
                 if self._interruption is not None and self._interruption.confirmed():
-                    tools.interrupted()
+                    if self._interruption.by_caller:
+                        tools.interrupted()
                     if self._leaving is not None:
                         self._leaving.barge_in()
             case GenerationComplete():
@@ -419,6 +420,9 @@ class Bridge:
 
     async def connect(self, ring_seconds: int) -> None:
         """Ring the callee once the conversation is over; the caller hears hold audio meanwhile."""
+        if self._leaving is not None and self._leaving.in_vain is not None:
+            # Their phone has just rung to the end: nobody waits through that twice.
+            raise self._leaving.in_vain
         self._player.drop_waiting()
         await self._hold.during(self._call.connect(ring_seconds))
 

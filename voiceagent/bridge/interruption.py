@@ -210,6 +210,11 @@ class Interruption:
         if self._settings.tell_heard and not self._nobody_spoke():
             self._floor.note(prompts.cut_off(" ".join(turn.text_heard(0) for turn in unheard).strip()))
 
+    @property
+    def by_caller(self) -> bool:
+        """Whether the caller can have interrupted just now."""
+        return not self._nobody_spoke()
+
     def _nobody_spoke(self) -> bool:
         """Whether the caller has made no sound lately."""
         meter = self._meter

@@ -42,6 +42,7 @@ class Leaving:
 
     Attributes:
         note: Why the agent ended the call, as it said itself.
+        in_vain: Why the callee, whose phone rang while the model was lost, did not join.
 
     Args:
         parts: Of the conversation.
@@ -52,6 +53,7 @@ class Leaving:
 
     def __init__(self, parts: Parts, hold: Hold, goodbye: str, tell: Callable[[str], None]) -> None:
         self.note = ""
+        self.in_vain: WSSError | None = None
         self.conference = Conference(parts)
         self._parts = parts
         self._hold = hold
@@ -224,6 +226,7 @@ class Leaving:
             code = code_of(error)
             self._parts.observe(TransferFailed(self._parts.clock(), code))
             if stage.model_lost:
+                self.in_vain = error
                 stage.end(EndReason.MODEL_UNAVAILABLE)
             return code
         stage.joined = True
