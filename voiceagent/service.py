@@ -7,28 +7,26 @@ docstring) fails at the start, and not with the first caller.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from dotenv import find_dotenv, load_dotenv
 
 from voiceagent.agent import VoiceAgent
-from voiceagent.bridge.hold_audio import HoldAudioError, hold_pcm
 from voiceagent.call import CallClient, CallClientConfig, events
 from voiceagent.call.base import Call
 from voiceagent.call.exceptions import WSSError
+from voiceagent.checks import check_agent, check_hold_audio
 from voiceagent.conversation import CallObserver, Conversation
 from voiceagent.live import LiveConnector, LiveError
 from voiceagent.live.genai import GenaiConnector
 from voiceagent.report import CallReport
 from voiceagent.toolbox import EVERYTHING, Toolbox, ToolsetError, Toolsets
-from voiceagent.wire.media import RING_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -75,16 +73,13 @@ class Service:
         on_report: Callable[[CallReport], None] | None = None,
     ) -> None:
         self.agent = agent() if isinstance(agent, type) else agent
-        _check_hooks(self.agent)
-        _check_attributes(self.agent)
-        if self.agent.engine is not None:
-            self.agent.engine.check(self.agent)
+        check_agent(self.agent)
         Toolbox(self.agent.tool_functions(), EVERYTHING)
         config = config or CallClientConfig.sandbox(
             api_key=os.environ.get("WSS_API_KEY"), connector_uuid=os.environ.get("WSS_CONNECTOR_UUID")
         )
         # Now, so that no call waits for it.
-        _check_hold_audio(self.agent, config.sample_rate)
+        check_hold_audio(self.agent, config.sample_rate)
         self._client = CallClient(config, max_calls=max_calls)
         self._connector = connector or GenaiConnector()
         self._reports = None if reports is None else Path(reports)
@@ -210,51 +205,6 @@ class Service:
                 await self._idle.wait()
         except TimeoutError:
             logger.warning("stopping; %d calls are cut off", self.active_calls)
-
-
-def _check_hooks(agent: VoiceAgent) -> None:
-    """Refuse what is no agent, and a hook without ``async``, which could not be waited for in a call."""
-    if not isinstance(agent, VoiceAgent):
-        raise TypeError(f"an agent is a subclass of VoiceAgent, or an instance of one, not {agent!r}")
-    for name in vars(VoiceAgent):
-        if name.startswith("on_") and not inspect.iscoroutinefunction(getattr(agent, name)):
-            raise TypeError(f"{type(agent).__name__}.{name} must be 'async def'")
-
-
-def _check_attributes(agent: VoiceAgent) -> None:
-    """Refuse what would fail with the first caller."""
-    name, (shortest, longest) = type(agent).__name__, RING_SECONDS
-    if not isinstance(agent.lines, Mapping):
-        raise TypeError(f"{name}.lines are the sentences it always says alike, by name: not {agent.lines!r}")
-    texts = {
-        "instruction": agent.instruction,
-        "greeting": agent.greeting,
-        "idle_goodbye": agent.idle_goodbye,
-        "longest_goodbye": agent.longest_goodbye,
-        "goodbye": agent.goodbye,
-        **agent.lines,
-    }
-    for attribute, words in texts.items():
-        if words is not None and not isinstance(words, str) and not words:
-            raise ValueError(f"{name}: {attribute} is given in no language: give at least one, such as 'en'")
-    if agent.barge_in not in ("model", "local", "off"):
-        raise ValueError(f"{name}.barge_in is {agent.barge_in!r}, but must be 'model', 'local' or 'off'")
-    for attribute in ("answer_seconds", "idle_seconds", "longest_seconds"):
-        seconds = getattr(agent, attribute)
-        if seconds is not None and seconds <= 0:
-            raise ValueError(f"{name}.{attribute} is {seconds}, but must be a positive number of seconds")
-    if not shortest <= agent.ring_seconds <= longest:
-        raise ValueError(
-            f"{name}.ring_seconds is {agent.ring_seconds}, but must be {shortest} to {longest} seconds"
-        )
-
-
-def _check_hold_audio(agent: VoiceAgent, sample_rate: int) -> None:
-    """Refuse hold audio that cannot be played, and have it ready."""
-    try:
-        hold_pcm(agent.hold_audio, sample_rate)
-    except HoldAudioError as error:
-        raise ValueError(f"{type(agent).__name__}.hold_audio: {error}") from error
 
 
 EXPECTED_ERRORS = (ValueError, TypeError, StartupError, WSSError, LiveError)
